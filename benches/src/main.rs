@@ -1,0 +1,2 @@
+//! tickertape
+fn main() {}

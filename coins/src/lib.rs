@@ -1,0 +1,1 @@
+//! The coin list: what counts as a coin, and by which words it goes.

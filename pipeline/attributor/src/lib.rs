@@ -1,0 +1,1 @@
+//! The attribution stage: messages in, attributed messages out.

@@ -1,0 +1,41 @@
+//! The names of the topics, and which partition a chat belongs to.
+
+/// Producers → attribution: every message as it was received.
+pub const MESSAGES: &str = "messages";
+/// Attribution → sinks: the whole message with its outcome.
+pub const ATTRIBUTED: &str = "attributed";
+/// Producers → sinks: joined, left, title, photo, pin and the like.
+pub const EVENTS: &str = "events";
+/// Anyone → sinks: a record that could not be understood, as it was, and why.
+pub const DEAD_LETTERS: &str = "dead-letters";
+/// Import → import: how far each file has been read.
+pub const IMPORTS: &str = "imports";
+
+/// Every topic of this build, in the order of the data flow.
+pub const ALL: [&str; 5] = [IMPORTS, MESSAGES, EVENTS, ATTRIBUTED, DEAD_LETTERS];
+
+/// The partition of a chat: all its records land there, in order.
+///
+/// Fibonacci hashing of the id: spreads the dense ranges that Telegram hands out, and is the same on every
+/// machine and in every version, which a replay depends on.
+pub fn partition_of(chat_id: i64, partitions: u32) -> u32 {
+    let spread = (chat_id as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    ((spread * u64::from(partitions)) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_are_in_range_and_all_used() {
+        for partitions in [1, 2, 3, 16] {
+            let mut used = vec![0; partitions as usize];
+            for bare in 1_000_000_000..1_000_001_000_i64 {
+                used[partition_of(crate::peer::channel(bare), partitions) as usize] += 1;
+            }
+            let fair = 1000 / partitions as i32;
+            assert!(used.iter().all(|&n| n > fair / 2), "{partitions}: {used:?}");
+        }
+    }
+}

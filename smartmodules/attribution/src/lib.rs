@@ -1,0 +1,1 @@
+//! Pure attribution: text to mentions to coin, and the parent chain.
