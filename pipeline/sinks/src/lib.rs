@@ -1,1 +1,17 @@
 //! Where records come to rest: Postgres and Parquet.
+//!
+//! Each sink follows partitions of the log and stores its position in the same atomic step as the data it covers,
+//! so that every record ends up there exactly once, whatever is killed and whenever.
+
+pub mod postgres;
+
+use std::sync::atomic::AtomicU64;
+
+/// Counts for the command line and metrics.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records written, repeats and revisions included.
+    pub records: AtomicU64,
+    /// Records that this sink could not write and kept as dead letters.
+    pub dead_letters: AtomicU64,
+}

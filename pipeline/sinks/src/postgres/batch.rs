@@ -1,0 +1,118 @@
+//! What one transaction writes: the records read together, as rows of their topic's table.
+//!
+//! Pure: what it makes of the same records is always the same, and a record that is no row is a dead letter.
+
+use tickertape_broker::{Batch, Offset, TopicPartition};
+use tickertape_records::{DeadLetter, Origin, topics};
+
+use super::copy::Rows;
+use super::{dead_letters, events, messages};
+
+/// The tables, each filled from one topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    Messages,
+    Events,
+    DeadLetters,
+}
+
+impl Table {
+    /// The table of a topic.
+    pub(super) fn of(topic: &str) -> Option<Self> {
+        match topic {
+            topics::ATTRIBUTED => Some(Self::Messages),
+            topics::EVENTS => Some(Self::Events),
+            topics::DEAD_LETTERS => Some(Self::DeadLetters),
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Events => "events",
+            Self::DeadLetters => "dead_letters",
+        }
+    }
+
+    /// The columns of its copied rows.
+    pub(super) fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Messages => messages::COLUMNS,
+            Self::Events => events::COLUMNS,
+            Self::DeadLetters => &[],
+        }
+    }
+}
+
+/// Rows of one table, and the stretch of the log they cover.
+#[derive(Debug)]
+pub(super) struct RowBatch {
+    pub(super) table: Table,
+    /// Offset behind the last record.
+    pub(super) end: Offset,
+    /// Records that were read.
+    pub(super) records: u64,
+    /// Those of them that are no row of their table.
+    pub(super) refused: u64,
+    pub(super) rows: Rows,
+    /// What goes to `dead_letters`.
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) summary: messages::Summary,
+    at: TopicPartition,
+    read: Vec<Batch>,
+}
+
+impl RowBatch {
+    /// Makes rows of what was read from a partition.
+    pub(super) fn new(table: Table, at: TopicPartition, read: Vec<Batch>) -> Self {
+        let end = read.last().map_or(0, Batch::end_offset);
+        let mut batch = Self {
+            table,
+            end,
+            records: 0,
+            refused: 0,
+            rows: Rows::default(),
+            letters: Vec::new(),
+            summary: messages::Summary::default(),
+            at,
+            read: Vec::new(),
+        };
+        for record in read.iter().flat_map(Batch::iter) {
+            batch.records += 1;
+            let added = match table {
+                Table::Messages => messages::add(record, &mut batch.rows, &mut batch.summary),
+                Table::Events => events::add(record, &mut batch.rows),
+                Table::DeadLetters => DeadLetter::decode(record.value)
+                    .map_err(|error| error.to_string())
+                    .and_then(|letter| dead_letters::check(&letter).map(|()| batch.letters.push(letter))),
+            };
+            if let Err(reason) = added {
+                batch.refuse(record.offset, reason, record.value);
+            }
+        }
+        batch.read = read;
+        batch
+    }
+
+    /// Takes out rows that the server does not accept, given in order; their records become dead letters.
+    pub(super) fn refuse_rows(&mut self, reasons: Vec<(usize, String)>) {
+        let read = std::mem::take(&mut self.read);
+        let mut records = read.iter().flat_map(Batch::iter);
+        for (row, reason) in &reasons {
+            let offset = self.rows.record(*row);
+            let record = records.find(|record| record.offset == offset);
+            let value = record.expect("rows and records are in the order of offsets").value;
+            self.refuse(offset, format!("Postgres does not accept it: {reason}"), value);
+        }
+        drop(records);
+        self.read = read;
+        self.rows.remove(reasons.iter().map(|(row, _)| *row));
+    }
+
+    fn refuse(&mut self, offset: Offset, reason: String, value: &[u8]) {
+        self.refused += 1;
+        let origin = Origin::Topic { topic: self.at.topic.clone(), partition: self.at.partition, offset };
+        self.letters.push(DeadLetter::new(origin, reason, value));
+    }
+}

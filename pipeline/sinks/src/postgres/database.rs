@@ -1,0 +1,191 @@
+//! The database: found, checked and brought up to date once, then shared by the sinks of all partitions.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool, Row};
+
+#[cfg(feature = "embedded-postgres")]
+use super::embedded::Embedded;
+use super::error::{Error, Kind, Result, advice, kind, reason};
+use super::url::mask;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// The oldest server on which the tests run.
+const OLDEST_SERVER: i32 = 150_000;
+/// Sinks of many partitions take turns: a server's default is 100 connections for everybody.
+const SERVER_CONNECTIONS: u32 = 8;
+/// How long a server may take to start, or to have a connection to spare.
+const OPEN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the database is.
+pub enum Target {
+    /// A PostgreSQL server.
+    Server {
+        /// `postgres://user:password@host:port/database`, as it stands in `DATABASE_URL`. Shown only masked.
+        url: String,
+    },
+    /// The PostgreSQL that is built into this program.
+    Embedded {
+        /// Its directory; made when it is not there.
+        dir: PathBuf,
+    },
+}
+
+/// A database whose tables are those of this build.
+pub struct Database {
+    pool: PgPool,
+    url: String,
+    #[cfg(feature = "embedded-postgres")]
+    embedded: Option<Embedded>,
+}
+
+impl Database {
+    /// Connects, and makes or updates the tables; several processes may do so at once.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::Embedded`] or [`Error::Migrate`], with advice.
+    pub async fn open(target: Target) -> Result<Self> {
+        match target {
+            Target::Server { url } => {
+                let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS);
+                let pool = connect(pool, &url).await?;
+                check(&pool, &url).await?;
+                migrate(&pool, &url).await?;
+                Ok(Self {
+                    pool,
+                    url,
+                    #[cfg(feature = "embedded-postgres")]
+                    embedded: None,
+                })
+            }
+            #[cfg(feature = "embedded-postgres")]
+            Target::Embedded { dir } => {
+                let embedded = Embedded::start(dir).await?;
+                let url = embedded.url();
+                // One connection is all it has; each sink gets it for one batch at a time, in turn. It is never
+                // given up, because with it the server's whole state would go and have to be built again.
+                let pool = PgPoolOptions::new()
+                    .max_connections(1)
+                    .idle_timeout(None)
+                    .max_lifetime(None)
+                    .acquire_timeout(Duration::from_secs(600));
+                let pool = connect(pool, &url).await?;
+                migrate(&pool, &url).await?;
+                Ok(Self { pool, url, embedded: Some(embedded) })
+            }
+            #[cfg(not(feature = "embedded-postgres"))]
+            Target::Embedded { dir } => Err(Error::Embedded {
+                dir: dir.display().to_string(),
+                reason: "this program was built without it".to_owned(),
+                advice: "set DATABASE_URL, or build with the feature embedded-postgres",
+            }),
+        }
+    }
+
+    /// Connections for queries. The embedded database has one, which the sinks need too: hold it briefly.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The URL with its password. For clients, never for logs.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// The URL as it may be shown.
+    pub fn url_masked(&self) -> String {
+        mask(&self.url)
+    }
+
+    /// Closes the connections, and the embedded server, which writes everything to its files.
+    pub async fn close(self) -> Result<()> {
+        self.pool.close().await;
+        #[cfg(feature = "embedded-postgres")]
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server lives in this process.
+    pub fn is_embedded(&self) -> bool {
+        #[cfg(feature = "embedded-postgres")]
+        return self.embedded.is_some();
+        #[cfg(not(feature = "embedded-postgres"))]
+        false
+    }
+}
+
+async fn connect(pool: PgPoolOptions, url: &str) -> Result<PgPool> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| refused(url, &error))?;
+    let options = options.disable_statement_logging().application_name("tickertape");
+    let started = tokio::time::Instant::now();
+    loop {
+        // `IF NOT EXISTS` says each time that something exists.
+        let pool =
+            pool.clone().after_connect(|connection, _| Box::pin(async move { quiet(connection).await }));
+        match pool.connect_with(options.clone()).await {
+            Ok(pool) => return Ok(pool),
+            Err(error @ sqlx::Error::Database(_))
+                if kind(&error) == Kind::Transient && started.elapsed() < OPEN_PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            Err(error) => return Err(refused(url, &error)),
+        }
+    }
+}
+
+async fn quiet(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SET client_min_messages = warning").execute(connection).await.map(drop)
+}
+
+/// Refuses servers that would take the tables but not all texts.
+async fn check(pool: &PgPool, url: &str) -> Result<()> {
+    let row = sqlx::query(
+        "SELECT current_setting('server_version_num')::integer AS version, \
+         current_setting('server_version') AS name, current_setting('server_encoding') AS encoding",
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(|error| refused(url, &error))?;
+    let unfit = |reason: String, advice| Err(Error::Open { url: mask(url), reason, advice });
+    let column = |error| refused(url, &error);
+    if row.try_get::<i32, _>("version").map_err(column)? < OLDEST_SERVER {
+        let name: String = row.try_get("name").map_err(column)?;
+        return unfit(format!("it is PostgreSQL {name}"), "PostgreSQL 15 or newer is needed");
+    }
+    let encoding: String = row.try_get("encoding").map_err(column)?;
+    if encoding != "UTF8" {
+        return unfit(
+            format!("its encoding is {encoding}, which cannot hold every text"),
+            "create a database with createdb --encoding=UTF8 --template=template0",
+        );
+    }
+    Ok(())
+}
+
+async fn migrate(pool: &PgPool, url: &str) -> Result<()> {
+    MIGRATIONS.run(pool).await.map_err(|error| {
+        let advice = match &error {
+            MigrateError::VersionMissing(_) => {
+                "it was written by a newer tickertape: use that, or another database"
+            }
+            MigrateError::VersionMismatch(_) | MigrateError::Dirty(_) => {
+                "its tables are not what tickertape made: use another database"
+            }
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => advice(error),
+            _ => "look into the server's log",
+        };
+        Error::Migrate { url: mask(url), reason: error.to_string(), advice }
+    })
+}
+
+fn refused(url: &str, error: &sqlx::Error) -> Error {
+    Error::Open { url: mask(url), reason: reason(error), advice: advice(error) }
+}

@@ -1,0 +1,211 @@
+//! The rows of table `messages`, from topic `attributed`.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+use tickertape_broker::RecordRef;
+use tickertape_records::message::{ChatKind, SourceKind};
+use tickertape_records::{Attributed, MentionCount};
+
+use super::copy::{Rows, out_of_range};
+use super::partitions;
+
+/// The columns in the order in which [`add`] writes them.
+pub(super) const COLUMNS: &[&str] = &[
+    "chat_id",
+    "message_id",
+    "date",
+    "edit_date",
+    "received_at",
+    "sender_id",
+    "reply_to_message_id",
+    "reply_to_chat_id",
+    "topic_id",
+    "grouped_id",
+    "views",
+    "forwards",
+    "replies",
+    "source_position",
+    "coin_list_version",
+    "input_offset",
+    "sequence",
+    "revision",
+    "depth",
+    "post",
+    "silent",
+    "pinned",
+    "scheduled",
+    "basis",
+    "coin_id",
+    "mentions",
+    "mention_kinds",
+    "chat_kind",
+    "chat_title",
+    "sender_name",
+    "via_bot",
+    "source_kind",
+    "source_name",
+    "text",
+    "entities",
+    "forward",
+    "reactions",
+    "media",
+    "buttons",
+    "extra",
+];
+
+/// Removes stored rows whose message the staged ones move to another date: the date is part of the key.
+pub(super) const DROP_MOVED: &str = "DELETE FROM messages USING staged_messages AS staged \
+     WHERE messages.chat_id = staged.chat_id AND messages.message_id = staged.message_id \
+     AND messages.date <> staged.date AND messages.revision < staged.revision";
+
+/// The staged rows that are to be kept: the highest revision of each message, unless a stored one is as high.
+pub(super) const STAGED: &str = "SELECT DISTINCT ON (chat_id, message_id) * FROM staged_messages AS staged \
+     WHERE NOT EXISTS (SELECT FROM messages WHERE messages.chat_id = staged.chat_id \
+     AND messages.message_id = staged.message_id AND messages.revision >= staged.revision) \
+     ORDER BY chat_id, message_id, revision DESC, input_offset DESC, sequence DESC";
+
+/// Whether a table row with one of the batch's keys may exist.
+const OVERLAPS: &str = "SELECT EXISTS (\
+     SELECT FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS batch (chat_id, low, high) \
+     CROSS JOIN LATERAL (SELECT FROM messages WHERE messages.chat_id = batch.chat_id \
+     AND messages.message_id BETWEEN batch.low AND batch.high LIMIT 1) AS stored)";
+
+/// What has to be known of a batch of messages before it is written.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    /// Years that need a partition.
+    pub(super) years: BTreeSet<i32>,
+    /// Lowest and highest message id of each chat.
+    chats: HashMap<i64, (i64, i64)>,
+    keys: HashSet<(i64, i64)>,
+    /// It holds a revision, or one message twice.
+    pub(super) revises: bool,
+}
+
+impl Summary {
+    fn add(&mut self, row: &Attributed<'_>) {
+        self.years.extend(partitions::year(row.date));
+        let range = self.chats.entry(row.chat_id).or_insert((row.message_id, row.message_id));
+        *range = (range.0.min(row.message_id), range.1.max(row.message_id));
+        let repeated = !self.keys.insert((row.chat_id, row.message_id));
+        self.revises |= repeated || row.attribution.revision > 0;
+    }
+
+    /// Whether a message of this batch may be stored already, judged by the ranges of ids.
+    ///
+    /// The key alone does not tell: it contains the date, and two exports can disagree about that.
+    pub(super) async fn overlaps(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let chats: Vec<i64> = self.chats.keys().copied().collect();
+        let (low, high): (Vec<i64>, Vec<i64>) = self.chats.values().copied().unzip();
+        sqlx::query_scalar(OVERLAPS).bind(chats).bind(low).bind(high).fetch_one(connection).await
+    }
+}
+
+/// Adds the row of a record, or says what is wrong with the record.
+pub(super) fn add(record: RecordRef<'_>, rows: &mut Rows, summary: &mut Summary) -> Result<(), String> {
+    let row = Attributed::decode(record.value).map_err(|error| error.to_string())?;
+    let outcome = &row.attribution;
+    let number = |name: &str, value: u64| {
+        i64::try_from(value).map_err(|_| format!("{name} {value} is beyond 64 bits with a sign"))
+    };
+    let coin_list_version = number("coin_list_version", outcome.coin_list_version)?;
+    let input_offset = number("input_offset", outcome.input_offset)?;
+    let source_position = row.source.position.map(|n| number("source.position", n)).transpose()?;
+
+    rows.begin(record.offset, COLUMNS.len());
+    rows.bigint(row.chat_id);
+    rows.bigint(row.message_id);
+    rows.timestamp(row.date);
+    rows.optional(row.edit_date, Rows::timestamp);
+    rows.optional(row.received_at, Rows::timestamp);
+    rows.optional(row.sender_id, Rows::bigint);
+    rows.optional(row.reply_to_message_id, Rows::bigint);
+    rows.optional(row.reply_to_chat_id, Rows::bigint);
+    rows.optional(row.topic_id, Rows::bigint);
+    rows.optional(row.grouped_id, Rows::bigint);
+    rows.optional(row.views, Rows::bigint);
+    rows.optional(row.forwards, Rows::bigint);
+    rows.optional(row.replies, Rows::bigint);
+    rows.optional(source_position, Rows::bigint);
+    rows.bigint(coin_list_version);
+    rows.bigint(input_offset);
+    rows.bigint(i64::from(outcome.sequence));
+    rows.bigint(i64::from(outcome.revision));
+    rows.bigint(i64::from(outcome.depth));
+    rows.boolean(row.post);
+    rows.boolean(row.silent);
+    rows.boolean(row.pinned);
+    rows.boolean(row.scheduled);
+    rows.text(outcome.basis.name());
+    rows.optional(outcome.coin_id.as_deref(), Rows::text);
+    rows.optional(mentions(&outcome.mentions, |m| m.count.to_string()).as_deref(), Rows::jsonb);
+    rows.optional(mentions(&outcome.mentions, |m| json(&m.kinds)).as_deref(), Rows::jsonb);
+    rows.text(chat_kind(row.chat_kind));
+    rows.optional(row.chat_title.as_deref(), Rows::text);
+    rows.optional(row.sender_name.as_deref(), Rows::text);
+    rows.optional(row.via_bot.as_deref(), Rows::text);
+    rows.text(source_kind(row.source.kind));
+    rows.text(&row.source.name);
+    rows.text(&row.text);
+    for nested in [row.entities, row.forward, row.reactions, row.media, row.buttons] {
+        rows.optional(nested.map(RawValue::get), Rows::jsonb);
+    }
+    rows.optional(extra(&row).as_deref(), Rows::jsonb);
+    summary.add(&row);
+    Ok(())
+}
+
+/// A JSON object from coin to what `value` says of it; none when no coin is mentioned.
+fn mentions(mentions: &[MentionCount], value: impl Fn(&MentionCount) -> String) -> Option<String> {
+    if mentions.is_empty() {
+        return None;
+    }
+    let fields: Vec<String> =
+        mentions.iter().map(|mention| format!("{}:{}", json(&mention.coin_id), value(mention))).collect();
+    Some(format!("{{{}}}", fields.join(",")))
+}
+
+/// The fields without a column, and the dates that no calendar has.
+fn extra(row: &Attributed<'_>) -> Option<String> {
+    let dates = [("date", Some(row.date)), ("edit_date", row.edit_date), ("received_at", row.received_at)];
+    match (row.extra_json(), out_of_range_dates(&dates)) {
+        (Some(unknown), Some(dates)) => {
+            let unknown = unknown.strip_suffix('}').expect("an object ends with a brace");
+            Some(format!("{unknown},{dates}}}"))
+        }
+        (None, Some(dates)) => Some(format!("{{{dates}}}")),
+        (unknown, None) => unknown,
+    }
+}
+
+/// `"out_of_range":{…}` with those of the dates that are.
+pub(super) fn out_of_range_dates(dates: &[(&str, Option<i64>)]) -> Option<String> {
+    let fields: Vec<String> = dates
+        .iter()
+        .filter_map(|(name, seconds)| seconds.filter(|s| out_of_range(*s)).map(|s| format!("\"{name}\":{s}")))
+        .collect();
+    (!fields.is_empty()).then(|| format!("\"out_of_range\":{{{}}}", fields.join(",")))
+}
+
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("strings and lists of strings are always JSON")
+}
+
+pub(super) fn chat_kind(kind: ChatKind) -> &'static str {
+    match kind {
+        ChatKind::Channel => "channel",
+        ChatKind::Supergroup => "supergroup",
+        ChatKind::Group => "group",
+        ChatKind::User => "user",
+    }
+}
+
+pub(super) fn source_kind(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Desktop => "desktop",
+        SourceKind::Telethon => "telethon",
+        SourceKind::Telegram => "telegram",
+    }
+}
