@@ -85,6 +85,27 @@ pub enum EventKind {
     Other,
 }
 
+impl EventKind {
+    /// The name as it is written in records, tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Joined => "joined",
+            Self::JoinedByLink => "joined_by_link",
+            Self::Added => "added",
+            Self::Left => "left",
+            Self::Kicked => "kicked",
+            Self::Title => "title",
+            Self::Photo => "photo",
+            Self::Pin => "pin",
+            Self::Unpin => "unpin",
+            Self::Migrate => "migrate",
+            Self::Topic => "topic",
+            Self::Other => "other",
+        }
+    }
+}
+
 impl Event {
     /// Reads a record's value.
     pub fn decode(value: &[u8]) -> Result<Self, Error> {

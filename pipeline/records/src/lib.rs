@@ -11,6 +11,7 @@
 //! - readers keep fields they do not know and refuse a `schema` they do not know, see [`check_schema`].
 
 pub mod attributed;
+pub mod coin_list;
 pub mod dead_letter;
 pub mod event;
 pub mod import_progress;
@@ -19,6 +20,7 @@ pub mod peer;
 pub mod topics;
 
 pub use attributed::{Attributed, Attribution, Basis, MentionCount};
+pub use coin_list::{CoinListRecord, ListedCoin};
 pub use dead_letter::{DeadLetter, Origin};
 pub use event::{Event, EventKind};
 pub use import_progress::ImportProgress;

@@ -224,6 +224,29 @@ pub enum SourceKind {
     Telegram,
 }
 
+impl ChatKind {
+    /// The name as it is written in records, tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Supergroup => "supergroup",
+            Self::Group => "group",
+            Self::User => "user",
+        }
+    }
+}
+
+impl SourceKind {
+    /// The name as it is written in records, tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::Telethon => "telethon",
+            Self::Telegram => "telegram",
+        }
+    }
+}
+
 impl Message {
     /// Reads a record's value.
     pub fn decode(value: &[u8]) -> Result<Self, Error> {

@@ -8,11 +8,13 @@ pub const ATTRIBUTED: &str = "attributed";
 pub const EVENTS: &str = "events";
 /// Anyone → sinks: a record that could not be understood, as it was, and why.
 pub const DEAD_LETTERS: &str = "dead-letters";
+/// Whoever refreshes the list → attribution: each coin list, numbered.
+pub const COIN_LISTS: &str = "coin-lists";
 /// Import → import: how far each file has been read.
 pub const IMPORTS: &str = "imports";
 
 /// Every topic of this build, in the order of the data flow.
-pub const ALL: [&str; 5] = [IMPORTS, MESSAGES, EVENTS, ATTRIBUTED, DEAD_LETTERS];
+pub const ALL: [&str; 6] = [COIN_LISTS, IMPORTS, MESSAGES, EVENTS, ATTRIBUTED, DEAD_LETTERS];
 
 /// The partition of a chat: all its records land there, in order.
 ///

@@ -1,0 +1,54 @@
+# Everything a developer needs. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET_DIR)/release/tickertape
+DATA ?= ./tickertape-data
+# Real messages for tests and benchmarks, when they lie beside the repository; without them tests say "skipped".
+TICKERTAPE_SHARED ?= $(abspath $(CURDIR)/../shared)
+export TICKERTAPE_SHARED
+# How many times `make crash-test` drains its input under kills.
+N ?= 10
+INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
+
+.PHONY: help run build test test-rust test-readers crash-test bench lint fmt wasm-check deny clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Read the sample export: compile, attribute, store, show the summary
+	cargo run --release --quiet --package tickertape -- run --data $(DATA) examples/sample-export
+
+build: ## Compile the program to target/release/tickertape
+	cargo build --release --package tickertape
+
+test: test-rust test-readers ## Run every test: Rust, a real Postgres where there is one, four Parquet readers
+
+test-rust:
+	cargo test --release --workspace
+
+test-readers: build
+	tests/readers/run.sh $(BINARY)
+
+crash-test: build ## Kill `run` at random instants N times over (N=200), check nothing is lost or doubled
+	cargo build --release --package tickertape-crash-test
+	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
+
+bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run
+	cargo build --release --package tickertape-bench --package tickertape
+	$(TARGET_DIR)/release/tickertape-bench all --binary $(BINARY)
+
+lint: ## Formatting, clippy, and that the pure crates stay pure
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --quiet -- --deny warnings
+	tests/pure-crates.sh
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deny: ## Licences, advisories and duplicate versions (needs cargo-deny)
+	cargo deny check
+
+clean: ## Remove what `make run` stored
+	rm -rf $(DATA)
