@@ -47,14 +47,24 @@ impl BatchBuilder {
 
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(4 + 8 * self.lengths.len() + self.data.len());
-        out.extend_from_slice(&length(self.lengths.len()).to_le_bytes());
-        for (key, value) in &self.lengths {
+        let mut out = Vec::new();
+        Self::encode_joined(&[self], &mut out);
+        out
+    }
+
+    /// Writes the stored form of all the records of `parts`, in order, as one batch to the end of `out`.
+    pub(crate) fn encode_joined(parts: &[&Self], out: &mut Vec<u8>) {
+        let records = parts.iter().map(|part| part.len()).sum();
+        let data: usize = parts.iter().map(|part| part.bytes()).sum();
+        out.reserve(4 + 8 * records + data);
+        out.extend_from_slice(&length(records).to_le_bytes());
+        for (key, value) in parts.iter().flat_map(|part| &part.lengths) {
             out.extend_from_slice(&key.to_le_bytes());
             out.extend_from_slice(&value.to_le_bytes());
         }
-        out.extend_from_slice(&self.data);
-        out
+        for part in parts {
+            out.extend_from_slice(&part.data);
+        }
     }
 }
 
