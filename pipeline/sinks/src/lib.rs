@@ -3,6 +3,7 @@
 //! Each sink follows partitions of the log and stores its position in the same atomic step as the data it covers,
 //! so that every record ends up there exactly once, whatever is killed and whenever.
 
+pub mod parquet;
 pub mod postgres;
 
 use std::sync::atomic::AtomicU64;
@@ -10,8 +11,8 @@ use std::sync::atomic::AtomicU64;
 /// Counts for the command line and metrics.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Records written, repeats and revisions included.
+    /// Records that have come to rest since the process began, revisions included.
     pub records: AtomicU64,
-    /// Records that this sink could not write and kept as dead letters.
+    /// Records that could not be understood, since the process began.
     pub dead_letters: AtomicU64,
 }

@@ -1,0 +1,100 @@
+//! How a file is encoded: one place for compression, page sizes, dictionaries and metadata.
+
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use ::parquet::basic::{Compression, Encoding, ZstdLevel};
+use ::parquet::errors::Result;
+use ::parquet::file::metadata::{KeyValue, SortingColumn};
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use ::parquet::schema::types::ColumnPath;
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use super::range::{CHUNK_ROWS, Month, SortedRange};
+use super::table::Table;
+
+/// The version of the archive's layout and columns, in every file and commit record.
+pub const ARCHIVE_SCHEMA: u16 = 1;
+
+/// Rows in a row group: what a reader skips or reads as a whole.
+const ROW_GROUP_ROWS: usize = 128 << 10;
+
+/// Uncompressed size of a data page: what a reader skips by the page index.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Level 3: higher ones cost far more time than they save room on short texts.
+const ZSTD_LEVEL: i32 = 3;
+
+/// The columns by which rows are sorted within a file, all ascending.
+pub(super) const SORTED_BY: [&str; 4] = ["date", "chat_id", "message_id", "revision"];
+
+/// The program as files and commit records name it.
+pub(super) const PROGRAM: &str = concat!("tickertape ", env!("CARGO_PKG_VERSION"));
+
+/// One file of a range, as bytes.
+pub(super) fn encode<T: Table>(range: &SortedRange, month: &Month) -> Result<Vec<u8>> {
+    let schema = T::schema();
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties::<T>(&schema, metadata(range)))
+        .with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
+    let mut start = month.rows.start;
+    while start < month.rows.end {
+        let end = month.rows.end.min(start + CHUNK_ROWS);
+        let (chunks, places) = range.places(start..end);
+        let chunks: Vec<&RecordBatch> = chunks.iter().collect();
+        writer.write(&interleave_record_batch(&chunks, &places)?)?;
+        start = end;
+    }
+    writer.into_inner()
+}
+
+/// What a file says about itself. Not the topic's epoch, which is drawn at random: the same stream gives the same
+/// bytes.
+fn metadata(range: &SortedRange) -> Vec<KeyValue> {
+    [
+        ("tickertape.program", PROGRAM.to_owned()),
+        ("tickertape.archive_schema", ARCHIVE_SCHEMA.to_string()),
+        ("tickertape.topic", range.at.topic.clone()),
+        ("tickertape.partition", range.at.partition.to_string()),
+        ("tickertape.first_offset", range.first.to_string()),
+        ("tickertape.last_offset", range.last().to_string()),
+    ]
+    .map(|(key, value)| KeyValue::new(key.to_owned(), value))
+    .into()
+}
+
+fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> WriterProperties {
+    let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("zstd has this level");
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_data_page_row_count_limit(usize::MAX)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_dictionary_enabled(false)
+        .set_sorting_columns(Some(sorting(schema)))
+        .set_key_value_metadata(Some(metadata))
+        .set_column_bloom_filter_enabled(ColumnPath::from("chat_id"), true);
+    for path in T::DICTIONARY {
+        properties = properties.set_column_dictionary_enabled(column_path(path), true);
+    }
+    for path in T::DELTA {
+        properties = properties.set_column_encoding(column_path(path), Encoding::DELTA_BINARY_PACKED);
+    }
+    properties.build()
+}
+
+fn column_path(path: &str) -> ColumnPath {
+    ColumnPath::new(path.split('.').map(str::to_owned).collect())
+}
+
+fn sorting(schema: &SchemaRef) -> Vec<SortingColumn> {
+    let leaf = |name: &str| schema.index_of(name).ok().and_then(|index| i32::try_from(index).ok());
+    SORTED_BY
+        .iter()
+        .filter_map(|name| leaf(name))
+        .map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: true })
+        .collect()
+}

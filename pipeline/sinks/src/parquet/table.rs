@@ -1,0 +1,43 @@
+//! What a table is: how a record of its topic becomes a row, and how its columns are best encoded.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
+use tickertape_records as records;
+
+/// One table of the archive. A value of it collects rows, column by column.
+pub(super) trait Table: Default + Send + 'static {
+    /// The table's folder.
+    const NAME: &'static str;
+    /// The columns whose values repeat so much that a dictionary pays.
+    const DICTIONARY: &'static [&'static str];
+    /// The columns of numbers that grow from row to row, or nearly.
+    const DELTA: &'static [&'static str];
+    /// What is read from the topic.
+    type Record<'a>;
+
+    /// The columns, in order.
+    fn schema() -> SchemaRef;
+    /// Reads a record's value.
+    fn decode(value: &[u8]) -> Result<Self::Record<'_>, records::Error>;
+    /// What decides where the row goes and whether it stays.
+    fn identity(record: &Self::Record<'_>) -> Identity;
+    /// Adds a row.
+    fn append(&mut self, offset: u64, record: &Self::Record<'_>);
+    /// Takes the rows collected so far, as columns.
+    fn finish(&mut self) -> Vec<ArrayRef>;
+}
+
+/// What decides where a row goes and whether it stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) chat_id: i64,
+    pub(super) message_id: i64,
+    /// Unix seconds.
+    pub(super) date: i64,
+    /// Unix seconds.
+    pub(super) received_at: Option<i64>,
+    /// Of two rows of one message the one with the higher revision stays.
+    pub(super) revision: u32,
+    /// Input offset and sequence, by which a repeated append is recognised.
+    pub(super) input: Option<(u64, u32)>,
+}
