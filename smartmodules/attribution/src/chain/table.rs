@@ -1,0 +1,288 @@
+//! A hash table for millions of small values, close to the size of the values themselves.
+//!
+//! Slots lie in the order of their ids, each at or behind the place that its id is scaled to (ordered linear
+//! probing): a miss ends as early as a hit, so a table may be nine-tenths full; and a table grows by copying its
+//! slots in a row, so it can grow by a fifth instead of doubling. It is cut into shards by the ids' top bits, so
+//! that growing or sweeping touches one small shard at a time and never makes anyone wait.
+//!
+//! What a table holds never depends on how its slots lie.
+
+use super::chats::Id;
+
+/// What a slot holds beside its id: plain, small, and with one value that marks an empty slot.
+pub(super) trait Value: Copy {
+    const VACANT: Self;
+    fn is_vacant(&self) -> bool;
+}
+
+/// Values by id.
+#[derive(Debug)]
+pub(super) struct Table<V> {
+    shards: Vec<Shard<V>>,
+    /// Top bits of an id that name its shard.
+    shard_bits: u32,
+}
+
+#[derive(Debug)]
+struct Shard<V> {
+    /// `homes` slots, and as many more as the last cluster runs over.
+    slots: Vec<Slot<V>>,
+    homes: usize,
+    len: usize,
+    /// Values this shard takes before it must be rebuilt.
+    room: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot<V> {
+    pub(super) id: Id,
+    pub(super) value: V,
+}
+
+/// Values for which a table makes one shard: half a megabyte, rebuilt well within a millisecond.
+const SHARD_VALUES: usize = 1 << 15;
+const MAX_SHARD_BITS: u32 = 12;
+
+impl<V: Value> Table<V> {
+    /// An empty table, cut into shards that suit `expected` values. Takes no memory yet.
+    pub(super) fn new(expected: usize) -> Self {
+        let shards = (expected / SHARD_VALUES).max(1).next_power_of_two();
+        let shard_bits = shards.trailing_zeros().min(MAX_SHARD_BITS);
+        let shards = (0..1usize << shard_bits).map(|_| Shard::default()).collect();
+        Self { shards, shard_bits }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.len).sum()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let slots: usize = self.shards.iter().map(|shard| shard.slots.capacity()).sum();
+        slots * size_of::<Slot<V>>() + self.shards.capacity() * size_of::<Shard<V>>()
+    }
+
+    pub(super) fn get(&self, id: Id) -> Option<&V> {
+        let shard = &self.shards[self.shard_of(id)];
+        let at = shard.find(id, self.shard_bits).ok()?;
+        Some(&shard.slots[at].value)
+    }
+
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut V> {
+        let index = self.shard_of(id);
+        let shard = &mut self.shards[index];
+        let at = shard.find(id, self.shard_bits).ok()?;
+        Some(&mut shard.slots[at].value)
+    }
+
+    /// Sets the value of an id, growing its shard when it is full.
+    pub(super) fn set(&mut self, id: Id, value: V) {
+        debug_assert!(!value.is_vacant(), "a vacant value cannot be told from no value");
+        let (index, bits) = (self.shard_of(id), self.shard_bits);
+        let shard = &mut self.shards[index];
+        match shard.find(id, bits) {
+            Ok(at) => shard.slots[at].value = value,
+            Err(at) if shard.len < shard.room => shard.insert(at, Slot { id, value }),
+            Err(_) => {
+                shard.spread(room_for(shard.len), bits);
+                let at = shard.find(id, bits).expect_err("it was not there before either");
+                shard.insert(at, Slot { id, value });
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: Id) -> Option<V> {
+        let index = self.shard_of(id);
+        let shard = &mut self.shards[index];
+        let at = shard.find(id, self.shard_bits).ok()?;
+        Some(shard.remove(at, self.shard_bits))
+    }
+
+    /// The shard that an id belongs to.
+    pub(super) fn shard_of(&self, id: Id) -> usize {
+        // Two steps, because shifting by all 64 bits at once is an overflow.
+        (id.0 >> 1 >> (63 - self.shard_bits)) as usize
+    }
+
+    pub(super) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub(super) fn room(&self, shard: usize) -> usize {
+        self.shards[shard].room
+    }
+
+    /// Whether one more value makes this shard grow.
+    pub(super) fn is_full(&self, shard: usize) -> bool {
+        self.shards[shard].len >= self.shards[shard].room
+    }
+
+    /// One shard's values in the order of their ids.
+    pub(super) fn shard(&self, shard: usize) -> impl Iterator<Item = &Slot<V>> {
+        self.shards[shard].slots.iter().filter(|slot| !slot.value.is_vacant())
+    }
+
+    /// All values in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<V>> {
+        (0..self.shards()).flat_map(|shard| self.shard(shard))
+    }
+
+    /// Drops what `keep` rejects from one shard, and sizes it anew for what is left, or for `most` if that is less.
+    pub(super) fn retain(&mut self, shard: usize, most: usize, mut keep: impl FnMut(Id, V) -> bool) {
+        let bits = self.shard_bits;
+        let shard = &mut self.shards[shard];
+        shard.slots.retain(|slot| !slot.value.is_vacant() && keep(slot.id, slot.value));
+        shard.len = shard.slots.len();
+        shard.spread(room_for(shard.len).min(most).max(shard.len), bits);
+    }
+
+    /// Fills an empty shard with slots in ascending order of ids.
+    pub(super) fn load(&mut self, shard: usize, slots: Vec<Slot<V>>, room: usize) {
+        let shard = &mut self.shards[shard];
+        shard.len = slots.len();
+        shard.slots = slots;
+        shard.spread(room.max(shard.len), self.shard_bits);
+    }
+}
+
+/// Room for a fifth more values: small enough to waste little, large enough that growing costs five moves a value.
+pub(super) fn room_for(values: usize) -> usize {
+    values + values / 5 + 8
+}
+
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), homes: 0, len: 0, room: 0 }
+    }
+}
+
+impl<V: Value> Shard<V> {
+    const EMPTY: Slot<V> = Slot { id: Id(0), value: V::VACANT };
+
+    /// Where an id lies if nothing is in its way: its bits behind the shard's, scaled to the number of homes.
+    fn home(id: Id, shard_bits: u32, homes: usize) -> usize {
+        ((u128::from(id.0 << shard_bits) * homes as u128) >> 64) as usize
+    }
+
+    /// The slot that holds `id`, or else the one where it belongs.
+    fn find(&self, id: Id, shard_bits: u32) -> Result<usize, usize> {
+        let mut at = Self::home(id, shard_bits, self.homes);
+        while let Some(slot) = self.slots.get(at) {
+            if slot.value.is_vacant() || slot.id > id {
+                return Err(at);
+            }
+            if slot.id == id {
+                return Ok(at);
+            }
+            at += 1;
+        }
+        Err(at)
+    }
+
+    /// Puts a slot where `find` said it belongs, moving the rest of its cluster one on.
+    fn insert(&mut self, at: usize, slot: Slot<V>) {
+        let vacant = self.slots[at..].iter().position(|slot| slot.value.is_vacant());
+        let end = match vacant {
+            Some(steps) => at + steps,
+            None => {
+                push_exact(&mut self.slots, Self::EMPTY);
+                self.slots.len() - 1
+            }
+        };
+        self.slots.copy_within(at..end, at + 1);
+        self.slots[at] = slot;
+        self.len += 1;
+    }
+
+    /// Empties a slot and moves back what had been pushed on by it.
+    fn remove(&mut self, at: usize, shard_bits: u32) -> V {
+        let value = self.slots[at].value;
+        let mut end = at + 1;
+        while let Some(slot) = self.slots.get(end) {
+            if slot.value.is_vacant() || Self::home(slot.id, shard_bits, self.homes) == end {
+                break;
+            }
+            end += 1;
+        }
+        self.slots.copy_within(at + 1..end, at);
+        self.slots[end - 1] = Self::EMPTY;
+        self.len -= 1;
+        value
+    }
+
+    /// Lays the values out anew with room for `room` of them.
+    fn spread(&mut self, room: usize, shard_bits: u32) {
+        // Nine-tenths full at most: there a look-up takes five steps on average, mostly in one cache line or two.
+        let homes = room + room / 9 + 1;
+        let mut slots = Vec::with_capacity(homes + homes / 64);
+        for slot in self.slots.iter().filter(|slot| !slot.value.is_vacant()) {
+            let home = Self::home(slot.id, shard_bits, homes);
+            if home > slots.len() {
+                slots.resize(home, Self::EMPTY);
+            }
+            push_exact(&mut slots, *slot);
+        }
+        if slots.len() < homes {
+            slots.resize(homes, Self::EMPTY);
+        }
+        *self = Self { slots, homes, len: self.len, room };
+    }
+}
+
+/// Pushes without the doubling of `Vec::push`, which would double a shard for the sake of one slot.
+fn push_exact<T>(slots: &mut Vec<T>, slot: T) {
+    if slots.len() == slots.capacity() {
+        slots.reserve_exact(slots.len() / 64 + 8);
+    }
+    slots.push(slot);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Value for u32 {
+        const VACANT: Self = 0;
+        fn is_vacant(&self) -> bool {
+            *self == 0
+        }
+    }
+
+    fn contents(table: &Table<u32>) -> Vec<(u64, u32)> {
+        table.iter().map(|slot| (slot.id.0, slot.value)).collect()
+    }
+
+    proptest! {
+        /// Ids crowd at both ends of two shards, so that clusters form, run over the end and shrink again.
+        #[test]
+        fn behaves_like_a_map(steps in prop::collection::vec((0..4u8, 0..60u64, any::<bool>(), 1..9u32), 1..400)) {
+            let mut table = Table::<u32>::new(2 * SHARD_VALUES);
+            let mut map = BTreeMap::new();
+            for (step, number, high, value) in steps {
+                let id = if high { u64::MAX / 2 - 30 + number } else { number << 56 | number };
+                match step {
+                    0 | 1 => {
+                        table.set(Id(id), value);
+                        map.insert(id, value);
+                    }
+                    2 => prop_assert_eq!(table.remove(Id(id)), map.remove(&id)),
+                    _ => {
+                        let shard = table.shard_of(Id(id));
+                        table.retain(shard, usize::MAX, |_, kept| kept != value);
+                        map.retain(|&key, kept| table.shard_of(Id(key)) != shard || *kept != value);
+                    }
+                }
+                prop_assert_eq!(table.get(Id(id)), map.get(&id));
+                prop_assert_eq!(table.get_mut(Id(id)).copied(), map.get(&id).copied());
+                prop_assert_eq!(table.len(), map.len());
+                prop_assert_eq!(contents(&table), map.clone().into_iter().collect::<Vec<_>>());
+                for &key in map.keys() {
+                    prop_assert!(table.get(Id(key)).is_some());
+                }
+            }
+        }
+    }
+}
