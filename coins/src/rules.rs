@@ -37,8 +37,10 @@ pub struct Alias {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quotes {
-    /// Money, stablecoins and contract marks: quote-first whatever stands on the other side.
+    /// Money, stablecoins and contract marks.
     pub money: Vec<String>,
+    /// Those of `money` that are never a base: quote-first even before another quote.
+    pub money_first: Vec<String>,
     /// Symbols of coins that others are priced in.
     pub coins: Vec<String>,
     /// Those of `coins` that are quote-first with a slash too.

@@ -114,6 +114,11 @@ impl Matcher {
         &self.ids[usize::from(coin)]
     }
 
+    /// The automaton over all spellings: what matching costs is measured against its bare scan.
+    pub fn automaton(&self) -> &AhoCorasick {
+        &self.automaton
+    }
+
     /// Puts the mentions of `text` into `out`, in the order in which they stand.
     pub fn mentions(&self, text: &str, out: &mut Vec<Mention>) {
         self.read(text, out, &mut Silent);
@@ -306,16 +311,19 @@ impl Matcher {
             Caution::Ambiguous | Caution::Everyday => {}
         }
         let text = reading.text;
-        let is_capitalised = text::is_capitalised(&text[place.start..place.end]);
+        let word = &text[place.start..place.end];
+        let is_capitalised = text::is_capitalised(word);
         if !is_capitalised && caution == Caution::Everyday {
             return Err("an ordinary word in small letters");
         }
+        // "The Graph": whatever the first capital is due to, the second is not.
+        let inner = word.contains(' ');
         let look = self.look(reading);
         let by_script = form.is_latin && look.beyond_latin;
         let by_capital = is_capitalised
             && !(is_upper && look.in_capitals)
-            && (is_upper || !text::opens_sentence(text, place.start))
-            && !(caution == Caution::Everyday && !is_upper && text::in_title(text, place.end));
+            && (is_upper || inner || !text::opens_sentence(text, place.start))
+            && !(caution == Caution::Everyday && !is_upper && !inner && text::in_title(text, place.end));
         Ok(if by_script || by_capital { Standing::Counted } else { Standing::Pending })
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Only the surroundings of a hit are read, and only when a separator stands beside it.
 
+use std::iter::successors;
+
 use hashbrown::{HashMap, HashSet};
 use tickertape_coins::Rules;
 
@@ -24,6 +26,8 @@ pub(crate) struct Element {
     quote: Option<Quote>,
     /// A quote that comes first with a slash too.
     first_with_slash: bool,
+    /// Money that is never a base.
+    money_first: bool,
     /// In capitals after a hyphen, no base.
     no_base: bool,
 }
@@ -75,6 +79,9 @@ impl Elements {
         }
         for key in quotes.first_with_slash.iter().filter_map(|word| pack(word)) {
             known.entry(key).or_default().first_with_slash = true;
+        }
+        for key in quotes.money_first.iter().filter_map(|word| pack(word)) {
+            known.entry(key).or_default().money_first = true;
         }
         for key in quotes.no_base.iter().filter_map(|word| pack(word)) {
             known.entry(key).or_default().no_base = true;
@@ -128,7 +135,7 @@ impl Elements {
         }
         let me =
             Element { coin: Some(coin), ..self.element(text[start..end].trim_start_matches(['$', '#'])) };
-        if self.is_list(text, me, left.as_ref(), right.as_ref()) {
+        if self.is_list(text, me, start, end) {
             return Side::Alone;
         }
         if let Some(left) = &left {
@@ -136,7 +143,8 @@ impl Elements {
             let same = other.coin.is_some() && other.coin == me.coin;
             match (other.quote, me.quote) {
                 _ if same => {}
-                (Some(Quote::Money), _) => return Side::Base,
+                (Some(Quote::Money), None) => return Side::Base,
+                (Some(Quote::Money), Some(_)) if other.money_first => return Side::Base,
                 (_, Some(_)) if self.is_base(left, other) => return Side::Quote,
                 (Some(Quote::Coin), None) if comes_first(other, left.separator) => return Side::Base,
                 _ => {}
@@ -159,35 +167,23 @@ impl Elements {
         Side::Alone
     }
 
-    /// Three or more listed coins in a row are a list, whatever else they could be quoted in.
-    fn is_list(
-        &self,
-        text: &str,
-        me: Element,
-        left: Option<&Neighbour<'_>>,
-        right: Option<&Neighbour<'_>>,
-    ) -> bool {
-        let mut coins = usize::from(me.coin.is_some());
-        let mut count = |word: &str| coins += usize::from(self.element(word).coin.is_some());
-        let mut at = left.map(|n| n.start);
-        if let Some(n) = left {
-            count(n.word);
+    /// Three or more words in a row are a list (`btc/ltc/eos`), whatever each could be quoted in: if three of them
+    /// are listed coins, or two are and all look like symbols, with no money among them and no quote at the end.
+    fn is_list(&self, text: &str, me: Element, start: usize, end: usize) -> bool {
+        let (mut words, mut coins, mut symbols) = (1, 1, true);
+        let mut last = me;
+        let left = successors(left_of(text, start), |n| left_of(text, n.start)).take(CHAIN_REACH);
+        let right = successors(right_of(text, end), |n| right_of(text, n.end)).take(CHAIN_REACH);
+        for (neighbour, is_right) in left.map(|n| (n, false)).chain(right.map(|n| (n, true))) {
+            let element = self.element(neighbour.word);
+            words += 1;
+            coins += usize::from(element.coin.is_some());
+            symbols &= (2..=5).contains(&neighbour.word.len()) && element.quote != Some(Quote::Money);
+            if is_right {
+                last = element;
+            }
         }
-        for _ in 1..CHAIN_REACH {
-            let Some(next) = at.and_then(|at| left_of(text, at)) else { break };
-            count(next.word);
-            at = Some(next.start);
-        }
-        let mut at = right.map(|n| n.end);
-        if let Some(n) = right {
-            count(n.word);
-        }
-        for _ in 1..CHAIN_REACH {
-            let Some(next) = at.and_then(|at| right_of(text, at)) else { break };
-            count(next.word);
-            at = Some(next.end);
-        }
-        coins >= 3
+        coins >= 3 || words >= 3 && coins == 2 && symbols && last.quote.is_none()
     }
 
     /// Whether what stands left of a quote can be what it prices. A slash needs a word; a hyphen, which joins
