@@ -12,8 +12,8 @@ use super::chats::Id;
 use super::codec::{Reader, VERSION, Writer};
 use super::entries::{Entry, State};
 use super::links::Link;
-use super::seen::{Generation, Version};
-use super::table::Slot;
+use super::seen::Version;
+use super::table::{Slot, Table, Value};
 use super::{Chain, ChainConfig, CoinRef};
 
 /// Why bytes are not a usable checkpoint. The way out is always an older checkpoint, or none: the same state is
@@ -134,8 +134,8 @@ impl Chain {
         }
         out.u32(self.history.forgotten_revision)?;
         out.u64(self.history.forgotten)?;
-        for generation in [&self.history.recent, &self.history.older] {
-            write_generation(generation, out)?;
+        for versions in [&self.history.recent, &self.history.older] {
+            write_versions(versions, out)?;
         }
         Ok(())
     }
@@ -151,8 +151,8 @@ impl Chain {
         }
         self.history.forgotten_revision = input.u32()?;
         self.history.forgotten = input.u64()?;
-        for generation in [&mut self.history.recent, &mut self.history.older] {
-            read_generation(generation, pages, input)?;
+        for versions in [&mut self.history.recent, &mut self.history.older] {
+            read_versions(versions, pages, input)?;
         }
         Ok(())
     }
@@ -249,10 +249,9 @@ fn read_id(pages: usize, input: &mut Reader<'_>) -> Result<Id, CheckpointError> 
     Ok(id)
 }
 
-fn write_generation<W: io::Write>(generation: &Generation, out: &mut Writer<W>) -> io::Result<()> {
-    out.u32(generation.highest_revision)?;
-    out.count(generation.versions.len())?;
-    for slot in generation.versions.iter() {
+fn write_versions<W: io::Write>(versions: &Table<Version>, out: &mut Writer<W>) -> io::Result<()> {
+    out.count(versions.len())?;
+    for slot in versions.iter() {
         out.u64(slot.id.0)?;
         out.u32(slot.value.edit)?;
         out.u32(slot.value.revision)?;
@@ -260,18 +259,16 @@ fn write_generation<W: io::Write>(generation: &Generation, out: &mut Writer<W>) 
     Ok(())
 }
 
-fn read_generation(
-    generation: &mut Generation,
+fn read_versions(
+    versions: &mut Table<Version>,
     pages: usize,
     input: &mut Reader<'_>,
 ) -> Result<(), CheckpointError> {
-    let highest_revision = input.u32()?;
     for _ in 0..input.count()? {
         let id = read_id(pages, input)?;
         let version = Version { edit: input.u32()?, revision: input.u32()? };
-        ensure(version != Version { edit: 0, revision: 0 }, "a version without edit or revision")?;
-        generation.set(id, version);
+        ensure(!version.is_vacant(), "a version without edit and revision")?;
+        versions.set(id, version);
     }
-    generation.highest_revision = highest_revision.max(generation.highest_revision);
     Ok(())
 }

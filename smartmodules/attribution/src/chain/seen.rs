@@ -31,25 +31,6 @@ pub(super) fn edit_stamp(edit_date: Option<i64>) -> u32 {
     edit_date.map_or(0, |date| date.clamp(1, i64::from(u32::MAX)) as u32)
 }
 
-/// Versions that were written since the last turn of generations.
-#[derive(Debug)]
-pub(super) struct Generation {
-    pub(super) versions: Table<Version>,
-    /// No version in it has a higher revision.
-    pub(super) highest_revision: u32,
-}
-
-impl Generation {
-    fn new(capacity: usize) -> Self {
-        Self { versions: Table::new(capacity), highest_revision: 0 }
-    }
-
-    pub(super) fn set(&mut self, id: Id, version: Version) {
-        self.versions.set(id, version);
-        self.highest_revision = self.highest_revision.max(version.revision);
-    }
-}
-
 /// Everything seen, and the versions of what was edited or revised.
 #[derive(Debug)]
 pub(super) struct History {
@@ -57,8 +38,8 @@ pub(super) struct History {
     pub(super) seen: Vec<RoaringBitmap>,
     /// Versions are written here; when it is full it becomes `older`, and what was older is forgotten. Two
     /// generations are a queue without the cost of keeping one.
-    pub(super) recent: Generation,
-    pub(super) older: Generation,
+    pub(super) recent: Table<Version>,
+    pub(super) older: Table<Version>,
     /// Versions a generation holds.
     capacity: usize,
     /// No forgotten version had a higher revision, so whatever is not known is taken to have had this one.
@@ -73,8 +54,8 @@ impl History {
         let capacity = (max_versions / 2).max(1);
         Self {
             seen: Vec::new(),
-            recent: Generation::new(capacity),
-            older: Generation::new(capacity),
+            recent: Table::new(capacity),
+            older: Table::new(capacity),
             capacity,
             forgotten_revision: 0,
             forgotten: 0,
@@ -116,39 +97,36 @@ impl History {
 
     /// Versions remembered.
     pub(super) fn versions(&self) -> usize {
-        self.recent.versions.len() + self.older.versions.len()
+        self.recent.len() + self.older.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
         let bitmaps: usize = self.seen.iter().map(bitmap_bytes).sum();
-        bitmaps
-            + self.seen.capacity() * size_of::<RoaringBitmap>()
-            + self.recent.versions.bytes()
-            + self.older.versions.bytes()
+        bitmaps + self.seen.capacity() * size_of::<RoaringBitmap>() + self.recent.bytes() + self.older.bytes()
     }
 
     fn version(&self, id: Id) -> Version {
-        let known = self.recent.versions.get(id).or_else(|| self.older.versions.get(id));
+        let known = self.recent.get(id).or_else(|| self.older.get(id));
         known.copied().unwrap_or(Version { edit: 0, revision: self.forgotten_revision })
     }
 
     fn write(&mut self, id: Id, version: Version) {
-        if let Some(known) = self.recent.versions.get_mut(id) {
+        if let Some(known) = self.recent.get_mut(id) {
             *known = version;
-            self.recent.highest_revision = self.recent.highest_revision.max(version.revision);
             return;
         }
-        self.older.versions.remove(id);
-        if self.recent.versions.len() >= self.capacity {
+        self.older.remove(id);
+        if self.recent.len() >= self.capacity {
             self.turn();
         }
         self.recent.set(id, version);
     }
 
     fn turn(&mut self) {
-        self.forgotten += self.older.versions.len() as u64;
-        self.forgotten_revision = self.forgotten_revision.max(self.older.highest_revision);
-        self.older = std::mem::replace(&mut self.recent, Generation::new(self.capacity));
+        self.forgotten += self.older.len() as u64;
+        let highest = self.older.iter().map(|slot| slot.value.revision).max();
+        self.forgotten_revision = self.forgotten_revision.max(highest.unwrap_or(0));
+        self.older = std::mem::replace(&mut self.recent, Table::new(self.capacity));
     }
 }
 
