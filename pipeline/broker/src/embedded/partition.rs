@@ -184,30 +184,36 @@ impl Partition {
     }
 
     fn read_range(&self, store: &Store, offsets: Range<Offset>, max_bytes: usize) -> Result<Vec<Batch>> {
+        let load = |guard| stored(store, &self.at, guard).map(|stored| stored.batch);
+        let mut range = self.keyspace.range(key(offsets.start)..key(offsets.end)).map(load);
+        let head = range.next().transpose()?;
+        // Whoever reads on from where the last read ended begins at a batch; others begin inside one.
+        let inside = match &head {
+            Some(head) if head.first_offset() == offsets.start => None,
+            _ => self.keyspace.range(..key(offsets.start)).next_back().map(load).transpose()?,
+        };
+
         let mut batches = Vec::new();
         let mut size = 0;
         let mut next = offsets.start;
-        for guard in self.keyspace.range(key(self.batch_start(store, offsets.start)?)..key(offsets.end)) {
-            let batch = stored(store, &self.at, guard)?.batch;
+        for batch in inside.into_iter().chain(head).map(Ok).chain(range) {
+            let batch = batch?;
+            if batch.first_offset() > next || batch.end_offset() <= next {
+                return Err(self.hole(next));
+            }
             size += batch.bytes();
             if size > max_bytes && !batches.is_empty() {
                 return Ok(batches);
             }
-            if batch.first_offset() > next || batch.end_offset() <= next {
-                return Err(self.hole(next));
-            }
+            // A batch that does not fit was loaded for nothing, so the next one is guessed to be as large.
+            let full = size + batch.bytes() > max_bytes;
             next = batch.end_offset();
             batches.push(batch.from_offset(offsets.start));
+            if full {
+                return Ok(batches);
+            }
         }
         if next < offsets.end { Err(self.hole(next)) } else { Ok(batches) }
-    }
-
-    /// First offset of the batch that holds `offset`.
-    fn batch_start(&self, store: &Store, offset: Offset) -> Result<Offset> {
-        match self.keyspace.range(..=key(offset)).next_back() {
-            Some(guard) => Ok(stored(store, &self.at, guard)?.batch.first_offset()),
-            None => Err(self.hole(offset)),
-        }
     }
 
     fn out_of_range(&self, offset: Offset) -> Error {

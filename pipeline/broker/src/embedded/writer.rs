@@ -18,7 +18,7 @@ use crate::{BatchBuilder, Error, Offset, Result, TopicInfo, TopicPartition, Topi
 
 /// Appends are gathered up to this size. More per sync is not faster (a sync here costs about as much as writing
 /// 1 MiB) and keeps those who wait for longer.
-const GROUP_BYTES: usize = 4 * 1024 * 1024;
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// Unix milliseconds.
 pub(super) type Clock = Box<dyn Fn() -> u64 + Send>;
