@@ -149,7 +149,8 @@ async fn one_channel_in_both_formats_is_the_same_messages() {
     let (telethon, desktop) = (sides.pop().unwrap(), sides.pop().unwrap());
     assert_eq!(desktop.0.len(), telethon.0.len());
     for (id, message) in &desktop.0 {
-        let (ours, theirs) = (serde_json::to_value(message).unwrap(), serde_json::to_value(&telethon.0[id]).unwrap());
+        let (ours, theirs) =
+            (serde_json::to_value(message).unwrap(), serde_json::to_value(&telethon.0[id]).unwrap());
         for field in ours.as_object().unwrap().keys().chain(theirs.as_object().unwrap().keys()) {
             assert_eq!(ours[field], theirs[field], "{field} of message {id}");
         }
