@@ -68,8 +68,8 @@ pub async fn run(
     progress: Arc<Progress>,
 ) -> Result<()> {
     match at.topic.as_str() {
-        topics::ATTRIBUTED => run_table::<Messages>(archive, broker, at, phase, &progress).await,
-        topics::EVENTS => run_table::<Events>(archive, broker, at, phase, &progress).await,
+        topics::ATTRIBUTED => run_table::<Messages>(archive, broker, at, phase, progress).await,
+        topics::EVENTS => run_table::<Events>(archive, broker, at, phase, progress).await,
         _ => Err(Error::NoTable { topic: at.topic }),
     }
 }
@@ -79,7 +79,7 @@ async fn run_table<T: Table>(
     broker: Arc<dyn Broker>,
     at: TopicPartition,
     phase: watch::Receiver<Phase>,
-    progress: &Progress,
+    progress: Arc<Progress>,
 ) -> Result<()> {
     let history = History::read(archive, T::NAME, &at).await?;
     let topic = broker.topic(&at.topic).await?;
@@ -104,11 +104,11 @@ async fn run_table<T: Table>(
             if !ended {
                 break;
             }
-            range = write(archive, range, epoch, progress).await?;
+            range = write(archive, range, epoch, &progress).await?;
         }
     }
     if follower.phase() == Phase::Draining && !range.is_empty() {
-        write(archive, range, epoch, progress).await?;
+        write(archive, range, epoch, &progress).await?;
     }
     Ok(())
 }
@@ -122,11 +122,8 @@ async fn write<T: Table>(
 ) -> Result<OpenRange<T>> {
     let range = Arc::new(off_thread(move || range.sort()).await);
     let files = stream::iter(range.months.clone())
-        .then(|month| encode_month::<T>(&range, month))
-        .map_ok(|(file, bytes)| async move {
-            archive.write(&format!("{}/{}", T::NAME, file.name), bytes.into()).await?;
-            Ok(file)
-        })
+        .then(|month| encode_month::<T>(range.clone(), month))
+        .map_ok(|(file, bytes)| put::<T>(archive.clone(), file, bytes))
         .try_buffered(FILES_IN_FLIGHT)
         .try_collect()
         .await?;
@@ -136,11 +133,15 @@ async fn write<T: Table>(
     Ok(range.following())
 }
 
-async fn encode_month<T: Table>(range: &Arc<SortedRange>, month: Month) -> Result<(CommittedFile, Vec<u8>)> {
+async fn put<T: Table>(archive: Archive, file: CommittedFile, bytes: Vec<u8>) -> Result<CommittedFile> {
+    archive.write(&format!("{}/{}", T::NAME, file.name), bytes.into()).await?;
+    Ok(file)
+}
+
+async fn encode_month<T: Table>(range: Arc<SortedRange>, month: Month) -> Result<(CommittedFile, Vec<u8>)> {
     let range_name = commit::range_name(&range.at, range.first, range.last());
     let name = format!("month={}/{range_name}.parquet", month.name);
     let rows = month.rows.len() as u64;
-    let range = Arc::clone(range);
     let bytes = off_thread(move || encode::encode::<T>(&range, &month))
         .await
         .map_err(|source| Error::Encode { file: format!("{}/{name}", T::NAME), source })?;

@@ -23,5 +23,7 @@ mod transaction;
 mod url;
 
 pub use database::{Database, Target};
+#[cfg(feature = "embedded-postgres")]
+pub use embedded::Embedded;
 pub use error::{Error, Result};
 pub use sink::run;

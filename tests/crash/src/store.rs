@@ -25,7 +25,7 @@ pub(crate) struct Contents {
 const TABLES: [(&str, &str); 4] = [
     ("messages", "SELECT m::text FROM messages m ORDER BY chat_id, message_id"),
     ("events", "SELECT e::text FROM events e ORDER BY chat_id, message_id"),
-    ("dead_letters", "SELECT d::text FROM dead_letters d ORDER BY id"),
+    ("dead_letters", "SELECT id, reason, record FROM dead_letters ORDER BY id"),
     ("positions", "SELECT topic, partition, epoch, next_offset FROM positions ORDER BY topic, partition"),
 ];
 

@@ -1,5 +1,6 @@
 //! The database: found, checked and brought up to date once, then shared by the sinks of all partitions.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -34,6 +35,16 @@ pub enum Target {
         /// Its directory; made when it is not there.
         dir: PathBuf,
     },
+}
+
+impl fmt::Display for Target {
+    /// As it may be shown: without a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server { url } => f.write_str(&mask(url)),
+            Self::Embedded { dir } => write!(f, "embedded PostgreSQL in {}", dir.display()),
+        }
+    }
 }
 
 /// A database whose tables are those of this build.

@@ -1,0 +1,73 @@
+//! The reply chains on disk: one file a partition, replaced whole, that names the offset up to which it covers.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tickertape_attribution::chain::{Chain, ChainConfig};
+
+use crate::Error;
+
+/// What a checkpoint covers; the first line of the file, as JSON. The chains follow as they write themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    /// Epoch of topic `messages`.
+    pub(crate) epoch: u64,
+    /// Every input before this offset is in the chains.
+    pub(crate) next_offset: u64,
+    /// The list in force for the input at `next_offset`.
+    pub(crate) coin_list: u64,
+}
+
+pub(crate) fn path(directory: &Path, partition: u32) -> PathBuf {
+    directory.join(format!("messages-{partition}.checkpoint"))
+}
+
+/// Replaces the checkpoint: after a crash either the old one or the new one is there.
+pub(crate) fn save(path: &Path, header: &Header, chain: &Chain) -> Result<(), Error> {
+    replace(path, header, chain)
+        .map_err(|source| Error::Checkpoint { path: path.display().to_string(), source })
+}
+
+fn replace(path: &Path, header: &Header, chain: &Chain) -> std::io::Result<()> {
+    let directory = path.parent().expect("a checkpoint lies in a directory");
+    fs::create_dir_all(directory)?;
+    let unfinished = path.with_extension("unfinished");
+    let mut file = BufWriter::new(File::create(&unfinished)?);
+    serde_json::to_writer(&mut file, header)?;
+    file.write_all(b"\n")?;
+    chain.checkpoint(&mut file)?;
+    file.into_inner()?.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    File::open(directory)?.sync_all()
+}
+
+/// The checkpoint, or why there is none that can be used: the stage then reads its input from the start.
+pub(crate) fn load(path: &Path, config: &ChainConfig) -> Result<(Header, Chain), String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let line_end = bytes.iter().position(|&byte| byte == b'\n').ok_or("it has no header")?;
+    let header = serde_json::from_slice(&bytes[..line_end]).map_err(|error| error.to_string())?;
+    let chain = Chain::restore(*config, &bytes[line_end + 1..]).map_err(|error| error.to_string())?;
+    Ok((header, chain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_reads_back_and_a_torn_one_says_so() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = path(directory.path(), 3);
+        let header = Header { epoch: 7, next_offset: 12, coin_list: 1 };
+        save(&path, &header, &Chain::new(ChainConfig::default())).expect("saves");
+        assert_eq!(load(&path, &ChainConfig::default()).expect("loads").0, header);
+
+        let whole = fs::read(&path).expect("is there");
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).expect("writes");
+            assert!(load(&path, &ChainConfig::default()).is_err(), "cut to {cut} of {}", whole.len());
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The loop of one partition: read, attribute, append, and now and then a checkpoint.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tickertape_attribution::chain::{Chain, Node, Resolved, Seen};
+use tickertape_broker::{Ack, BatchBuilder, Broker, Follower, Phase, RecordRef, TopicPartition};
+use tickertape_records::{Basis, DeadLetter, MessageHead, Origin, key, topics};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::checkpoint::{self, Header};
+use crate::outcome::{Reader, basis};
+use crate::{Error, Options, Progress, lists, recovery};
+
+/// Bytes read at once: enough to make appends large, small enough that four in flight are a few MiB.
+const READ_BYTES: usize = 1 << 20;
+/// Appends waiting for the disk. More than one so that the processor does not wait for it.
+const APPENDS_IN_FLIGHT: usize = 4;
+/// Inputs between checkpoints: reading that many again takes about a second.
+const CHECKPOINT_EVERY: u64 = 500_000;
+
+/// Attributes one partition of `messages` until drained or stopped.
+pub async fn run(
+    broker: Arc<dyn Broker>,
+    partition: u32,
+    options: Options,
+    progress: Arc<Progress>,
+    phase: watch::Receiver<Phase>,
+) -> Result<(), Error> {
+    let input = TopicPartition::new(topics::MESSAGES, partition);
+    let recovered = recovery::recover(&broker, &input, &options).await?;
+    let epoch = recovered.epoch;
+    let mut stage = Stage {
+        output: TopicPartition::new(topics::ATTRIBUTED, partition),
+        dead_letters: TopicPartition::new(topics::DEAD_LETTERS, 0),
+        checkpoint: checkpoint::path(&options.checkpoints, partition),
+        reader: load_reader(&*broker, recovered.written_list.unwrap_or(options.coin_list), &options).await?,
+        next_offset: recovered.next_offset,
+        written: recovered.written,
+        chain: recovered.chain,
+        resolved: Vec::new(),
+        in_flight: VecDeque::new(),
+        since_checkpoint: 0,
+        broker: broker.clone(),
+        input: input.clone(),
+        epoch,
+        progress,
+    };
+    stage.replay().await?;
+    if stage.reader.version() != options.coin_list {
+        stage.reader = load_reader(&*broker, options.coin_list, &options).await?;
+        // On disk before the first output under the new list: a later replay swaps at the same input.
+        stage.save_checkpoint().await?;
+    }
+
+    let start = Some((epoch, stage.next_offset));
+    let mut follower = Follower::open(broker, input, start, READ_BYTES, phase).await?;
+    while let Some(batches) = follower.next().await? {
+        for batch in &batches {
+            stage.attribute(batch.iter()).await?;
+        }
+        if stage.since_checkpoint >= CHECKPOINT_EVERY {
+            stage.save_checkpoint().await?;
+        }
+    }
+    if stage.since_checkpoint > 0 {
+        stage.save_checkpoint().await?;
+    }
+    stage.drain().await
+}
+
+async fn load_reader(broker: &dyn Broker, version: u64, options: &Options) -> Result<Reader, Error> {
+    let list = lists::load(broker, version).await?;
+    Reader::new(&list, &options.matching)
+        .map_err(|error| Error::CoinList { version, reason: error.to_string() })
+}
+
+struct Stage {
+    broker: Arc<dyn Broker>,
+    input: TopicPartition,
+    output: TopicPartition,
+    dead_letters: TopicPartition,
+    checkpoint: PathBuf,
+    epoch: u64,
+    /// The next input to attribute.
+    next_offset: u64,
+    /// The last output on the log: (input offset, sequence). Nothing up to it is written again.
+    written: Option<(u64, u32)>,
+    reader: Reader,
+    chain: Chain,
+    /// What the newest input resolved: itself first, then revised descendants. Kept for its allocation.
+    resolved: Vec<Resolved>,
+    in_flight: VecDeque<Ack>,
+    since_checkpoint: u64,
+    progress: Arc<Progress>,
+}
+
+impl Stage {
+    /// Rebuilds the chains up to the last output; writes only what a torn append left out.
+    async fn replay(&mut self) -> Result<(), Error> {
+        let end = self.written.map_or(0, |(offset, _)| offset + 1);
+        while self.next_offset < end {
+            let batches = self.broker.read(&self.input, self.next_offset, READ_BYTES).await?;
+            if batches.is_empty() {
+                break; // the input is shorter than its output: the follower names the error
+            }
+            for batch in &batches {
+                self.attribute(batch.iter().take_while(|record| record.offset < end)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Attributes records in order and appends what comes of them in one step.
+    async fn attribute(&mut self, records: impl Iterator<Item = RecordRef<'_>>) -> Result<(), Error> {
+        let mut outputs = BatchBuilder::default();
+        let mut dead = BatchBuilder::default();
+        for record in records {
+            match MessageHead::decode(record.value) {
+                Ok(head) => self.attribute_one(&head, &record, &mut outputs).await?,
+                Err(reason) => self.bury(&record, &reason.to_string(), &mut dead),
+            }
+            self.next_offset = record.offset + 1;
+            self.since_checkpoint += 1;
+        }
+        self.progress.evicted.store(self.chain.stats().evicted, Ordering::Relaxed);
+        let appends: Vec<_> = [(self.output.clone(), outputs), (self.dead_letters.clone(), dead)]
+            .into_iter()
+            .filter(|(_, batch)| !batch.is_empty())
+            .collect();
+        if appends.is_empty() {
+            return Ok(());
+        }
+        if self.in_flight.len() == APPENDS_IN_FLIGHT
+            && let Some(oldest) = self.in_flight.pop_front()
+        {
+            oldest.await?;
+        }
+        self.in_flight.push_back(self.broker.append(appends).await?);
+        Ok(())
+    }
+
+    async fn attribute_one(
+        &mut self,
+        head: &MessageHead<'_>,
+        record: &RecordRef<'_>,
+        outputs: &mut BatchBuilder,
+    ) -> Result<(), Error> {
+        let reply_to = head.reply_to_message_id.map(|id| (head.reply_to_chat_id.unwrap_or(head.chat_id), id));
+        let verdict = self.reader.read(&head.text);
+        let own = self.reader.own(verdict, &mut self.chain);
+        let node = Node {
+            chat_id: head.chat_id,
+            message_id: head.message_id,
+            date: head.date,
+            edit_date: head.edit_date,
+            reply_to,
+            own,
+            offset: record.offset,
+        };
+        let mut resolved = std::mem::take(&mut self.resolved);
+        resolved.clear();
+        let seen = self.chain.observe(&node, &mut resolved);
+        for (sequence, outcome) in (0..).zip(&resolved) {
+            if self.written.is_some_and(|written| (record.offset, sequence) <= written) {
+                continue;
+            }
+            if sequence == 0 {
+                self.count(seen, outcome);
+                self.emit(record.value, outcome, (record.offset, 0), outputs);
+            } else {
+                self.progress.revised.fetch_add(1, Ordering::Relaxed);
+                self.emit_descendant(outcome, (record.offset, sequence), outputs).await?;
+            }
+        }
+        if matches!(seen, Seen::Duplicate | Seen::Stale) {
+            self.progress.repeated.fetch_add(1, Ordering::Relaxed);
+        }
+        self.resolved = resolved;
+        Ok(())
+    }
+
+    /// Emits an older message again, because an ancestor of it became known or changed.
+    async fn emit_descendant(
+        &mut self,
+        outcome: &Resolved,
+        caused_by: (u64, u32),
+        outputs: &mut BatchBuilder,
+    ) -> Result<(), Error> {
+        let batches = match self.broker.read(&self.input, outcome.offset, 1).await {
+            Err(tickertape_broker::Error::OffsetOutOfRange { .. }) => {
+                warn!(
+                    chat_id = outcome.chat_id,
+                    message_id = outcome.message_id,
+                    "a message whose ancestor changed was already deleted by retention; its stored coin stays"
+                );
+                return Ok(());
+            }
+            read => read?,
+        };
+        let Some(record) = batches.first().and_then(|batch| batch.iter().next()) else { return Ok(()) };
+        let head = MessageHead::decode(record.value).map_err(|reason| Error::Unreadable {
+            at: self.input.clone(),
+            offset: outcome.offset,
+            reason,
+        })?;
+        self.reader.read(&head.text);
+        self.emit(record.value, outcome, caused_by, outputs);
+        Ok(())
+    }
+
+    /// Writes the record with its outcome; the mentions are those of the text read last.
+    fn emit(&self, message: &[u8], outcome: &Resolved, caused_by: (u64, u32), outputs: &mut BatchBuilder) {
+        let attribution = self.reader.attribution(outcome, &self.chain, caused_by);
+        outputs.push_with(key(outcome.chat_id).as_bytes(), |out| attribution.encode_onto(message, out));
+    }
+
+    fn bury(&self, record: &RecordRef<'_>, reason: &str, dead: &mut BatchBuilder) {
+        if self.written.is_some_and(|(offset, _)| record.offset <= offset) {
+            return;
+        }
+        self.progress.dead_letters.fetch_add(1, Ordering::Relaxed);
+        let origin = Origin::Topic {
+            topic: self.input.topic.clone(),
+            partition: self.input.partition,
+            offset: record.offset,
+        };
+        dead.push_with(b"", |out| DeadLetter::new(origin, reason, record.value).encode_into(out));
+    }
+
+    fn count(&self, seen: Seen, outcome: &Resolved) {
+        let counter: &AtomicU64 = match (seen, basis(outcome.basis)) {
+            (Seen::Edit, _) => &self.progress.revised,
+            (_, Basis::Direct) => &self.progress.direct,
+            (_, Basis::Inherited) => &self.progress.inherited,
+            (_, Basis::Tie) => &self.progress.tie,
+            (_, Basis::None) => &self.progress.none,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Saves the chains, once everything they have seen is on the log.
+    async fn save_checkpoint(&mut self) -> Result<(), Error> {
+        self.drain().await?;
+        let header =
+            Header { epoch: self.epoch, next_offset: self.next_offset, coin_list: self.reader.version() };
+        tokio::task::block_in_place(|| checkpoint::save(&self.checkpoint, &header, &self.chain))?;
+        self.since_checkpoint = 0;
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> Result<(), Error> {
+        while let Some(ack) = self.in_flight.pop_front() {
+            ack.await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! The stage over the real embedded log: what it writes, and that stopping it anywhere changes nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tempfile::TempDir;
+use tickertape_attribution::chain::ChainConfig;
+use tickertape_attributor::{Options, Progress, lists, run};
+use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, TopicPartition, TopicSpec};
+use tickertape_coins::CoinList;
+use tickertape_records::{Attributed, Basis, DeadLetter, Message, SCHEMA, key, topics};
+use tokio::sync::watch;
+
+struct House {
+    directory: TempDir,
+    broker: Arc<dyn Broker>,
+}
+
+impl House {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&directory.path().join("log")).expect("opens"));
+        for name in topics::ALL {
+            let spec = TopicSpec { name: name.into(), partitions: 1, retention: Default::default() };
+            broker.create_topic(&spec).await.expect("creates");
+        }
+        Self { directory, broker }
+    }
+
+    fn checkpoints(&self) -> &Path {
+        self.directory.path()
+    }
+
+    async fn append(&self, values: &[Vec<u8>]) {
+        let mut batch = BatchBuilder::default();
+        for value in values {
+            batch.push(key(CHAT).as_bytes(), value);
+        }
+        let at = TopicPartition::new(topics::MESSAGES, 0);
+        self.broker.append(vec![(at, batch)]).await.expect("room").await.expect("durable");
+    }
+
+    /// Runs the stage with this list until everything appended is attributed.
+    async fn attribute(&self, list: &CoinList) -> Arc<Progress> {
+        let coin_list = lists::publish(&*self.broker, list).await.expect("publishes");
+        let options = Options {
+            matching: tickertape_attribution::Options::default(),
+            chain: ChainConfig::default(),
+            checkpoints: self.checkpoints().to_owned(),
+            coin_list,
+        };
+        let progress = Arc::new(Progress::default());
+        let (_phase, phase) = watch::channel(Phase::Draining);
+        run(self.broker.clone(), 0, options, progress.clone(), phase).await.expect("attributes");
+        progress
+    }
+
+    async fn records(&self, topic: &str) -> Vec<Vec<u8>> {
+        let at = TopicPartition::new(topic, 0);
+        let batches = self.broker.read(&at, 0, usize::MAX).await.expect("reads");
+        batches.iter().flat_map(|batch| batch.iter().map(|record| record.value.to_vec())).collect()
+    }
+}
+
+const CHAT: i64 = -1_000_000_000_007;
+
+fn message(id: i64, text: &str, reply_to: Option<i64>) -> Vec<u8> {
+    let message = Message {
+        schema: SCHEMA,
+        chat_id: CHAT,
+        message_id: id,
+        date: 1_600_000_000 + id,
+        text: text.into(),
+        reply_to_message_id: reply_to,
+        ..Message::default()
+    };
+    let mut value = Vec::new();
+    message.encode_into(&mut value);
+    value
+}
+
+fn coins(values: &[Vec<u8>]) -> Vec<(i64, Option<String>, Basis, u32)> {
+    let decode = |value: &Vec<u8>| {
+        let row = Attributed::decode(value).expect("an attributed record");
+        (row.message_id, row.attribution.coin_id, row.attribution.basis, row.attribution.revision)
+    };
+    values.iter().map(decode).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_parent_revises_its_child_and_a_repeat_adds_nothing() {
+    let house = House::new().await;
+    house
+        .append(&[message(2, "to the moon", Some(1)), message(1, "$BTC", None), message(1, "$BTC", None)])
+        .await;
+    let progress = house.attribute(&CoinList::snapshot()).await;
+
+    let bitcoin = Some("bitcoin".to_owned());
+    assert_eq!(
+        coins(&house.records(topics::ATTRIBUTED).await),
+        [
+            (2, None, Basis::None, 0),
+            (1, bitcoin.clone(), Basis::Direct, 0),
+            (2, bitcoin, Basis::Inherited, 1)
+        ]
+    );
+    assert_eq!(progress.messages(), 2);
+    assert_eq!((progress.revised.load(Relaxed), progress.repeated.load(Relaxed)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_record_costs_itself_and_is_named() {
+    let house = House::new().await;
+    house.append(&[message(1, "$BTC", None), b"{\"schema\":9}".to_vec(), message(2, "$ETH", None)]).await;
+    let progress = house.attribute(&CoinList::snapshot()).await;
+
+    assert_eq!(coins(&house.records(topics::ATTRIBUTED).await).len(), 2);
+    let dead = house.records(topics::DEAD_LETTERS).await;
+    let letter = DeadLetter::decode(&dead[0]).expect("a dead letter");
+    assert_eq!((dead.len(), letter.id().as_str()), (1, "topic:messages/0/1"));
+    assert_eq!(letter.record, "{\"schema\":9}");
+    assert_eq!(progress.dead_letters.load(Relaxed), 1);
+}
+
+/// Replies in chains, repeats, ties, a broken record; in small appends so that there is somewhere to stop.
+fn story() -> Vec<Vec<Vec<u8>>> {
+    let texts = ["$BTC", "ok", "#eth or #btc", "nice", "Solana", "?", "$DOGE $DOGE", "hm"];
+    let value = |i: i64| match i {
+        17 => b"not json".to_vec(),
+        _ => message(i - i / 13 % 2, texts[(i % 8) as usize], (i % 3 != 0).then_some(i - 1 + i % 5)),
+    };
+    (0..12).map(|batch| (0..8).map(|i| value(1 + batch * 8 + i)).collect()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_anywhere_and_with_any_checkpoint_it_writes_the_same_bytes() {
+    let story = story();
+    let calm = House::new().await;
+    for batch in &story {
+        calm.append(batch).await;
+    }
+    calm.attribute(&CoinList::snapshot()).await;
+    let wanted = calm.records(topics::ATTRIBUTED).await;
+    assert!(wanted.len() > 90, "the story is attributed: {}", wanted.len());
+
+    for stop in 1..story.len() {
+        for checkpoint in ["kept", "lost", "older"] {
+            let house = House::new().await;
+            let file = house.checkpoints().join("messages-0.checkpoint");
+            let older = house.checkpoints().join("older");
+            for (i, batch) in story.iter().enumerate() {
+                house.append(batch).await;
+                if i + 1 == stop.div_ceil(2) {
+                    house.attribute(&CoinList::snapshot()).await;
+                    std::fs::copy(&file, &older).expect("a checkpoint was written");
+                }
+                if i + 1 == stop {
+                    house.attribute(&CoinList::snapshot()).await;
+                    match checkpoint {
+                        "lost" => std::fs::remove_file(&file).expect("removes"),
+                        "older" => _ = std::fs::copy(&older, &file).expect("copies"),
+                        _ => {}
+                    }
+                }
+            }
+            house.attribute(&CoinList::snapshot()).await;
+            let found = house.records(topics::ATTRIBUTED).await;
+            assert!(found == wanted, "stopped after {stop} batches, checkpoint {checkpoint}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_coin_list_holds_from_the_first_message_after_everything_written() {
+    let house = House::new().await;
+    let whole = CoinList::snapshot();
+    let mut without_bitcoin = whole.clone();
+    without_bitcoin.coins.retain(|coin| coin.id != "bitcoin");
+
+    house.append(&[message(1, "$BTC", None)]).await;
+    house.attribute(&whole).await;
+    house.append(&[message(2, "$BTC", None), message(3, "reply", Some(1))]).await;
+    house.attribute(&without_bitcoin).await;
+    std::fs::remove_file(house.checkpoints().join("messages-0.checkpoint")).expect("removes");
+    house.append(&[message(4, "$BTC", None)]).await;
+    house.attribute(&without_bitcoin).await;
+
+    let rows = house.records(topics::ATTRIBUTED).await;
+    let found: Vec<_> = rows
+        .iter()
+        .map(|value| {
+            let row = Attributed::decode(value).expect("an attributed record").attribution;
+            (row.coin_id, row.coin_list_version)
+        })
+        .collect();
+    let bitcoin = || Some("bitcoin".to_owned());
+    assert_eq!(found, [(bitcoin(), 1), (None, 2), (bitcoin(), 2), (None, 2)]);
+}

@@ -1,0 +1,119 @@
+//! The command line: every command and flag, and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Port of `db serve`: beside 5432, where a PostgreSQL server of the machine would be.
+pub(crate) const SERVE_PORT: u16 = 5433;
+
+/// Telegram messages about crypto, each with its coin.
+///
+/// Point `run` at a Telegram export; it reads every message, finds the coin it is about, and keeps the result in
+/// PostgreSQL and in Parquet files. Nothing needs to be installed or configured first.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tickertape",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        tickertape run ~/Downloads/ChatExport        read an export of Telegram Desktop\n  \
+        tickertape explain 'Bitcoin (BTC) vs $ETH'   see why a text has its coin\n  \
+        tickertape db query 'SELECT coin_id, count(*) FROM messages GROUP BY 1 ORDER BY 2 DESC'\n\n\
+        Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some input could not be read (it is named);\n\
+        130 interrupted (run again to go on where it stopped)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Write more of what happens to standard error; twice for debugging. RUST_LOG is obeyed too.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read exports, attribute every message, store the result, and say what came of it.
+    ///
+    /// Can be stopped or killed at any moment and run again: it goes on where it was, and nothing is lost or
+    /// stored twice. Running it again on the same input adds nothing.
+    Run(RunArgs),
+    /// Show the mentions in a text, the counts, the verdict and why.
+    Explain(ExplainArgs),
+    /// Look into the database that `run` fills.
+    Db(DbArgs),
+    /// Check what is configured, reachable and writable, and say how to mend what is not.
+    Doctor(Common),
+    /// Print the configuration file with every key, its default and what it means.
+    DefaultConfig,
+    /// Print completions for a shell.
+    #[command(
+        after_help = "Example: tickertape completions bash > ~/.local/share/bash-completion/completions/tickertape"
+    )]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// What most commands take.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Where everything is kept: log, database, archive. Made when it is not there.
+    #[arg(long, value_name = "DIR", env = "TICKERTAPE_DATA", default_value = "./tickertape-data")]
+    pub(crate) data: PathBuf,
+    /// Coin list to use: a CoinGecko /coins/markets answer (JSON). Default: the list that came with the program.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coins: Option<PathBuf>,
+    /// Configuration file (TOML); `tickertape default-config` prints one.
+    #[arg(long, value_name = "FILE", env = "TICKERTAPE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Exports to read: files, folders, globs, or - for standard input. Telegram Desktop's result.json and
+    /// Telethon JSONL dumps, plain or gzip; recognised by content. None: finish what an earlier run left.
+    #[arg(value_name = "PATHS")]
+    pub(crate) paths: Vec<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The text.
+    #[arg(required_unless_present = "jsonl", conflicts_with = "jsonl")]
+    pub(crate) text: Option<String>,
+    /// Read lines {"key":…, "text":…} from standard input; write a line with the coin for each to standard output.
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DbArgs {
+    #[command(subcommand)]
+    pub(crate) command: DbCommand,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Print where the database is, without its password.
+    Url,
+    /// Run one query and print its rows: aligned on a terminal, tab-separated in a pipe.
+    Query {
+        /// The SQL.
+        sql: String,
+    },
+    /// Keep the embedded database open so that psql or any client can use it, until interrupted.
+    Serve {
+        /// Port on 127.0.0.1; it takes one connection at a time.
+        #[arg(long, default_value_t = SERVE_PORT)]
+        port: u16,
+    },
+}

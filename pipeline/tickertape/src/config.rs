@@ -1,0 +1,216 @@
+//! Configuration: the embedded defaults, a file over them, the environment over both.
+//!
+//! `default-config.toml` is the one place for defaults and their documentation; `tickertape default-config` prints
+//! it, and a key that is not in it does not exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tickertape_attribution::{BareTickers, Options, chain::ChainConfig};
+use tickertape_broker::Retention;
+use toml::{Table, Value};
+
+/// Every key with its default and what it means.
+pub(crate) const DEFAULTS: &str = include_str!("default-config.toml");
+const ENVIRONMENT_PREFIX: &str = "TICKERTAPE";
+
+/// The configuration in force. Fields are described in `default-config.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) coins: Coins,
+    pub(crate) attribution: Attribution,
+    pub(crate) log: Log,
+    pub(crate) database: Database,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Coins {
+    file: String,
+    pub(crate) size: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attribution {
+    bare_tickers: String,
+    parent_days: u32,
+    parents: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) partitions: u32,
+    retention_days: u64,
+    retention_mib: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    url_file: String,
+}
+
+impl Config {
+    /// The defaults, `file` over them, the environment over both.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        let mut merged: Table = DEFAULTS.parse().expect("the embedded defaults are valid, a test says so");
+        if let Some(path) = file {
+            let text = fs::read_to_string(path)
+                .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+            let given: Table =
+                text.parse().with_context(|| format!("{} is not a TOML file", path.display()))?;
+            overlay(&mut merged, given)
+                .with_context(|| format!("in the configuration file {}", path.display()))?;
+        }
+        overlay_environment(&mut merged, |name| std::env::var(name).ok())?;
+        let config: Self = merged.try_into().context("the configuration does not fit")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(1..=1024).contains(&self.log.partitions) {
+            bail!("log.partitions is {}; it must be 1 to 1024", self.log.partitions);
+        }
+        if !(1..=1000).contains(&self.coins.size) {
+            bail!("coins.size is {}; it must be 1 to 1000", self.coins.size);
+        }
+        self.matching().map(|_| ())
+    }
+
+    /// The file to take the coin list from, when not the checked-in one.
+    pub(crate) fn coins_file(&self) -> Option<PathBuf> {
+        (!self.coins.file.is_empty()).then(|| PathBuf::from(&self.coins.file))
+    }
+
+    /// How texts are matched.
+    pub(crate) fn matching(&self) -> Result<Options> {
+        let bare_tickers = match self.attribution.bare_tickers.as_str() {
+            "any" => BareTickers::Any,
+            "uppercase" => BareTickers::Uppercase,
+            "off" => BareTickers::Off,
+            other => {
+                bail!("attribution.bare_tickers is {other:?}; it must be \"any\", \"uppercase\" or \"off\"")
+            }
+        };
+        Ok(Options { bare_tickers })
+    }
+
+    /// How parents are remembered.
+    pub(crate) fn chain(&self) -> ChainConfig {
+        ChainConfig {
+            ttl_seconds: i64::from(self.attribution.parent_days) * 86_400,
+            max_entries: self.attribution.parents,
+        }
+    }
+
+    /// What the log may delete.
+    pub(crate) fn retention(&self) -> Retention {
+        let days = self.log.retention_days;
+        Retention {
+            age: (days > 0).then(|| std::time::Duration::from_secs(days.saturating_mul(86_400))),
+            bytes: (self.log.retention_mib > 0).then(|| self.log.retention_mib.saturating_mul(1 << 20)),
+        }
+    }
+
+    /// The server's URL, a secret; none for the embedded database.
+    pub(crate) fn database_url(&self) -> Result<Option<String>> {
+        if let Ok(url) = std::env::var("DATABASE_URL")
+            && !url.is_empty()
+        {
+            return Ok(Some(url));
+        }
+        let file = &self.database.url_file;
+        if file.is_empty() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("cannot read database.url_file, which is {file}"))?;
+        match text.lines().next().map(str::trim) {
+            Some(url) if !url.is_empty() => Ok(Some(url.to_owned())),
+            _ => bail!("database.url_file, which is {file}, has no URL on its first line"),
+        }
+    }
+}
+
+/// Puts `given` over `base`; only keys that `base` knows.
+fn overlay(base: &mut Table, given: Table) -> Result<()> {
+    for (section, keys) in given {
+        let Some(Value::Table(known)) = base.get_mut(&section) else {
+            bail!("there is no section [{section}]; `tickertape default-config` shows every key");
+        };
+        let Value::Table(keys) = keys else {
+            bail!("[{section}] is a section, not a key");
+        };
+        for (key, value) in keys {
+            if known.insert(key.clone(), value).is_none() {
+                bail!("there is no key {section}.{key}; `tickertape default-config` shows every key");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts the environment over every key of `base`, read as the type that the key has.
+fn overlay_environment(base: &mut Table, lookup: impl Fn(&str) -> Option<String>) -> Result<()> {
+    for (section, keys) in base.iter_mut() {
+        let Value::Table(keys) = keys else { continue };
+        for (key, value) in keys.iter_mut() {
+            let name = format!("{ENVIRONMENT_PREFIX}_{section}_{key}").to_uppercase();
+            let Some(text) = lookup(&name) else { continue };
+            *value = match value {
+                Value::Integer(_) => Value::Integer(
+                    text.parse().with_context(|| format!("{name} is {text:?}; it must be a whole number"))?,
+                ),
+                _ => Value::String(text),
+            };
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults() -> Table {
+        DEFAULTS.parse().expect("valid TOML")
+    }
+
+    #[test]
+    fn the_embedded_defaults_make_a_configuration() {
+        let config: Config = defaults().try_into().expect("fits");
+        config.check().expect("passes its own checks");
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names_and_a_wrong_key_is_named() {
+        let mut table = defaults();
+        overlay(&mut table, "[coins]\nsize = 10".parse().expect("TOML")).expect("known key");
+        let config: Config = table.clone().try_into().expect("fits");
+        assert_eq!((config.coins.size, config.log.partitions), (10, 1));
+
+        let error = overlay(&mut table, "[coins]\nsizes = 10".parse().expect("TOML")).expect_err("refused");
+        assert!(error.to_string().contains("coins.sizes"), "{error}");
+    }
+
+    #[test]
+    fn every_key_can_be_set_by_environment() {
+        let mut table = defaults();
+        overlay_environment(&mut table, |name| {
+            Some(if name.ends_with("FILE") || name.ends_with("TICKERS") { "x" } else { "7" }.to_owned())
+        })
+        .expect("reads");
+        let values = table.values().flat_map(|keys| keys.as_table().into_iter().flat_map(Table::values));
+        for value in values {
+            assert!(matches!(value, Value::Integer(7)) || value.as_str() == Some("x"), "{value:?}");
+        }
+        let error = overlay_environment(&mut table, |_| Some("many".into())).expect_err("not a number");
+        assert!(error.to_string().contains("TICKERTAPE_"), "{error}");
+    }
+}
