@@ -1,2 +1,79 @@
-//! tickertape
-fn main() {}
+//! `tickertape-bench`: every figure that the documentation quotes, each measured beside its yardstick in the same run.
+//!
+//! Machines are noisy, so a figure is a ratio wherever there is something to compare with, the rounds alternate,
+//! and the median is quoted. Texts are real where the environment variable TICKERTAPE_SHARED names them.
+
+#![allow(clippy::print_stdout, reason = "its figures are its output")]
+
+mod attribution;
+mod end_to_end;
+mod log;
+mod matching;
+mod parents;
+mod parquet;
+mod postgres;
+mod texts;
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measure tickertape.
+#[derive(Parser)]
+struct Args {
+    /// What to measure.
+    figure: Figure,
+    /// The `tickertape` binary, for the end-to-end figures.
+    #[arg(long, default_value = "target/release/tickertape")]
+    binary: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Figure {
+    /// Everything, one after another.
+    All,
+    /// Matching and counting beside a bare Aho-Corasick scan.
+    Matching,
+    /// Whole attribution, parents included.
+    Attribution,
+    /// Memory and look-ups of the parent store.
+    Parents,
+    /// The embedded log.
+    Log,
+    /// The Postgres sink beside `psql \copy`.
+    Postgres,
+    /// The Parquet sink beside pyarrow.
+    Parquet,
+    /// `tickertape run` from exports to both stores.
+    EndToEnd,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let wanted = |figure| args.figure == Figure::All || args.figure == figure;
+    if wanted(Figure::Matching) {
+        matching::run();
+    }
+    if wanted(Figure::Attribution) {
+        attribution::run();
+    }
+    if wanted(Figure::Parents) {
+        parents::run();
+    }
+    if wanted(Figure::Log) {
+        log::run();
+    }
+    if wanted(Figure::Postgres) {
+        postgres::run();
+    }
+    if wanted(Figure::Parquet) {
+        parquet::run();
+    }
+    if wanted(Figure::EndToEnd) {
+        end_to_end::run(&args.binary)?;
+    }
+    Ok(())
+}

@@ -18,12 +18,12 @@ mod events;
 mod messages;
 mod partitions;
 mod position;
+#[cfg(feature = "embedded-postgres")]
+mod serve;
 mod sink;
 mod transaction;
 mod url;
 
 pub use database::{Database, Target};
-#[cfg(feature = "embedded-postgres")]
-pub use embedded::Embedded;
 pub use error::{Error, Result};
 pub use sink::run;

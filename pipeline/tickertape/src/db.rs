@@ -1,9 +1,12 @@
 //! `tickertape db`: where the database is, one-off queries, and opening the embedded one to other clients.
 
-use anyhow::{Context, Result, bail};
+use std::net::Ipv4Addr;
+
+use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, Column, Executor, Row, ValueRef};
-use tickertape_sinks::postgres::{Database, Embedded, Target};
+use tickertape_sinks::postgres::{Database, Target};
+use tokio::net::TcpListener;
 
 use crate::cli::{DbArgs, DbCommand, SERVE_PORT};
 use crate::config::Config;
@@ -83,18 +86,22 @@ fn url(target: &Target) -> String {
         Target::Server { .. } => target.to_string(),
         Target::Embedded { .. } => {
             eprintln!("the embedded database answers there while `tickertape db serve` runs");
-            format!("postgresql://postgres@127.0.0.1:{SERVE_PORT}/postgres?sslmode=disable")
+            served_at(SERVE_PORT)
         }
     }
 }
 
+fn served_at(port: u16) -> String {
+    format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
+}
+
 async fn serve(target: Target, port: u16) -> Result<()> {
-    let Target::Embedded { dir } = target else {
-        bail!("the configuration names a server, which serves itself; connect to it with psql");
-    };
-    let embedded = Embedded::serve(dir, port).await?;
-    crate::print_data(&format!("{}\n", embedded.url()));
-    eprintln!("serving one connection at a time until interrupted; try: psql '{}'", embedded.url());
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
-    Ok(embedded.stop().await?)
+    let database = Database::open(target).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .with_context(|| format!("cannot listen on 127.0.0.1:{port}; choose another with --port"))?;
+    crate::print_data(&format!("{}\n", served_at(port)));
+    eprintln!("serving one client at a time until interrupted; try: psql '{}'", served_at(port));
+    let interrupted = async { _ = tokio::signal::ctrl_c().await };
+    Ok(database.serve(listener, interrupted).await?)
 }

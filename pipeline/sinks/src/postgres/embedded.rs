@@ -3,10 +3,15 @@
 //! It survives a killed process, not a power cut: it runs without fsync. What a power cut destroys can be built
 //! again from the log.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pglite_oxide::PgliteServer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use super::error::{Error, Result};
 
@@ -15,36 +20,23 @@ use super::error::{Error, Result};
 const MAX_SOCKET_PATH: usize = 100;
 
 /// A running embedded server.
-pub struct Embedded {
+pub(super) struct Embedded {
     server: PgliteServer,
     dir: PathBuf,
 }
 
 impl Embedded {
-    /// Starts the server on a directory that no other process uses, for this process.
+    /// Starts the server on a directory that no other process uses.
     pub(super) async fn start(dir: PathBuf) -> Result<Self> {
-        Self::start_at(dir, None).await
-    }
-
-    /// Starts the server on a directory that no other process uses, for one client at a time on a port of 127.0.0.1:
-    /// any user of this machine can connect while it runs.
-    ///
-    /// # Errors
-    /// [`Error::Embedded`], with advice.
-    pub async fn serve(dir: PathBuf, port: u16) -> Result<Self> {
-        Self::start_at(dir, Some(port)).await
-    }
-
-    async fn start_at(dir: PathBuf, port: Option<u16>) -> Result<Self> {
         let failed = |dir: &Path, reason: String| {
             let advice = if reason.contains("already in use") {
-                "another process uses it: stop that, or choose another directory with --data, another port with --port"
+                "another tickertape uses it: stop that, or choose another directory with --data"
             } else {
                 "check that the directory is writable and has room; or set DATABASE_URL to use a server"
             };
             Error::Embedded { dir: dir.display().to_string(), reason, advice }
         };
-        let started = tokio::task::spawn_blocking(move || match start(&dir, port) {
+        let started = tokio::task::spawn_blocking(move || match start(&dir) {
             Ok(server) => Ok(Self { server, dir }),
             Err(reason) => Err(failed(&dir, reason)),
         });
@@ -52,15 +44,27 @@ impl Embedded {
     }
 
     /// Where its one connection can be had.
-    pub fn url(&self) -> String {
-        self.server.database_url()
+    pub(super) fn url(&self) -> String {
+        #[cfg(unix)]
+        if let Some(dir) = self.server.socket_path().and_then(Path::parent) {
+            let host = percent_encoded(&dir.to_string_lossy());
+            return format!("postgresql://postgres@localhost:5432/postgres?host={host}&sslmode=disable");
+        }
+        // Without a host it is no URL; the parameter with the socket's directory is what counts.
+        self.server.database_url().replacen("@/", "@localhost/", 1)
+    }
+
+    /// The way to its one connection.
+    pub(super) fn connector(&self) -> Connector {
+        #[cfg(unix)]
+        if let Some(path) = self.server.socket_path() {
+            return Connector::Unix(path.to_owned());
+        }
+        Connector::Tcp(self.server.tcp_addr().expect("what does not listen on a socket file listens on TCP"))
     }
 
     /// Stops it; its connection must be closed.
-    ///
-    /// # Errors
-    /// [`Error::Embedded`]; what was committed is safe.
-    pub async fn stop(self) -> Result<()> {
+    pub(super) async fn stop(self) -> Result<()> {
         let stopped = tokio::task::spawn_blocking(move || {
             self.server.shutdown().map_err(|error| Error::Embedded {
                 dir: self.dir.display().to_string(),
@@ -72,14 +76,10 @@ impl Embedded {
     }
 }
 
-fn start(dir: &Path, port: Option<u16>) -> Result<PgliteServer, String> {
+fn start(dir: &Path) -> Result<PgliteServer, String> {
     std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
     let dir = std::path::absolute(dir).map_err(|error| error.to_string())?;
     let server = PgliteServer::builder().path(&dir).database("postgres");
-    if let Some(port) = port {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        return server.tcp(address).start().map_err(|error| format!("{error:#}"));
-    }
     #[cfg(unix)]
     let server = {
         // Its only guard are the rights on its directory: over TCP any user of the machine could come in.
@@ -87,4 +87,40 @@ fn start(dir: &Path, port: Option<u16>) -> Result<PgliteServer, String> {
         if socket.as_os_str().len() <= MAX_SOCKET_PATH { server.unix(socket) } else { server }
     };
     server.start().map_err(|error| format!("{error:#}"))
+}
+
+/// A path as it may stand in a parameter of a URL.
+#[cfg(unix)]
+fn percent_encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// Where the embedded server listens.
+#[derive(Debug, Clone)]
+pub(super) enum Connector {
+    #[cfg(unix)]
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+/// The two directions of a connection: from the server, to the server.
+pub(super) type Streams = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
+impl Connector {
+    pub(super) async fn connect(&self) -> io::Result<Streams> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(path) => {
+                let (from, to) = UnixStream::connect(path).await?.into_split();
+                Ok((Box::new(from), Box::new(to)))
+            }
+            Self::Tcp(address) => {
+                let (from, to) = TcpStream::connect(address).await?.into_split();
+                Ok((Box::new(from), Box::new(to)))
+            }
+        }
+    }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use tickertape_broker::RecordRef;
-use tickertape_records::message::{ChatKind, SourceKind};
 use tickertape_records::{Attributed, MentionCount};
 
 use super::copy::{Rows, out_of_range};
@@ -142,11 +141,11 @@ pub(super) fn add(record: RecordRef<'_>, rows: &mut Rows, summary: &mut Summary)
     rows.optional(outcome.coin_id.as_deref(), Rows::text);
     rows.optional(mentions(&outcome.mentions, |m| m.count.to_string()).as_deref(), Rows::jsonb);
     rows.optional(mentions(&outcome.mentions, |m| json(&m.kinds)).as_deref(), Rows::jsonb);
-    rows.text(chat_kind(row.chat_kind));
+    rows.text(row.chat_kind.name());
     rows.optional(row.chat_title.as_deref(), Rows::text);
     rows.optional(row.sender_name.as_deref(), Rows::text);
     rows.optional(row.via_bot.as_deref(), Rows::text);
-    rows.text(source_kind(row.source.kind));
+    rows.text(row.source.kind.name());
     rows.text(&row.source.name);
     rows.text(&row.text);
     for nested in [row.entities, row.forward, row.reactions, row.media, row.buttons] {
@@ -191,21 +190,4 @@ pub(super) fn out_of_range_dates(dates: &[(&str, Option<i64>)]) -> Option<String
 
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("strings and lists of strings are always JSON")
-}
-
-pub(super) fn chat_kind(kind: ChatKind) -> &'static str {
-    match kind {
-        ChatKind::Channel => "channel",
-        ChatKind::Supergroup => "supergroup",
-        ChatKind::Group => "group",
-        ChatKind::User => "user",
-    }
-}
-
-pub(super) fn source_kind(kind: SourceKind) -> &'static str {
-    match kind {
-        SourceKind::Desktop => "desktop",
-        SourceKind::Telethon => "telethon",
-        SourceKind::Telegram => "telegram",
-    }
 }
