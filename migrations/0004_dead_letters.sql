@@ -1,14 +1,13 @@
 CREATE TABLE dead_letters (
-    id            text        NOT NULL PRIMARY KEY,
+    id            text   NOT NULL PRIMARY KEY,
     topic         text,
     partition     bigint,
     log_offset    bigint,
     file_id       text,
     file_name     text,
     file_position bigint,
-    reason        text        NOT NULL,
-    record        text        NOT NULL,
-    stored_at     timestamptz NOT NULL DEFAULT now()
+    reason        text   NOT NULL,
+    record        text   NOT NULL
 );
 
 COMMENT ON TABLE dead_letters IS 'Records that could not be understood, as they were and why, each once.';
@@ -21,4 +20,3 @@ COMMENT ON COLUMN dead_letters.file_name IS 'Name of that file.';
 COMMENT ON COLUMN dead_letters.file_position IS 'Which record of that file, from 1.';
 COMMENT ON COLUMN dead_letters.reason IS 'What is wrong with it and what can be done.';
 COMMENT ON COLUMN dead_letters.record IS 'The record as it was; bytes that are not UTF-8 in hex behind hex:.';
-COMMENT ON COLUMN dead_letters.stored_at IS 'When it was stored, by the clock of this server.';

@@ -18,6 +18,8 @@ mod events;
 mod messages;
 mod partitions;
 mod position;
+#[cfg(feature = "embedded-postgres")]
+mod serve;
 mod sink;
 mod transaction;
 mod url;

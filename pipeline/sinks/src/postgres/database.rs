@@ -9,8 +9,13 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool, Row};
 
 #[cfg(feature = "embedded-postgres")]
+use tokio::net::TcpListener;
+
+#[cfg(feature = "embedded-postgres")]
 use super::embedded::Embedded;
 use super::error::{Error, Kind, Result, advice, kind, reason};
+#[cfg(feature = "embedded-postgres")]
+use super::serve::serve;
 use super::url::mask;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
@@ -110,6 +115,29 @@ impl Database {
             embedded.stop().await?;
         }
         Ok(())
+    }
+
+    /// Opens the embedded database to clients of `listener`, one at a time, until `stop` resolves; then closes it.
+    ///
+    /// There is no password: the listener must be on a loopback address. Clients connect as user `postgres` to
+    /// database `postgres`, without TLS.
+    ///
+    /// # Errors
+    /// [`Error::Serve`] when this is a server, which clients reach without help, or when the listener fails.
+    #[cfg(feature = "embedded-postgres")]
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
+        let failed = |reason: String, advice| Err(Error::Serve { reason, advice });
+        let Some(embedded) = &self.embedded else {
+            return failed("DATABASE_URL is set".to_owned(), "connect your client to that URL");
+        };
+        self.pool.close().await; // its one connection is for the clients
+        let served = tokio::select! {
+            error = serve(listener, embedded.connector()) => {
+                failed(error.to_string(), "choose another port and serve again")
+            }
+            () = stop => Ok(()),
+        };
+        served.and(self.close().await)
     }
 
     /// Whether the server lives in this process.

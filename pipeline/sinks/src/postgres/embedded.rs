@@ -3,9 +3,15 @@
 //! It survives a killed process, not a power cut: it runs without fsync. What a power cut destroys can be built
 //! again from the log.
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pglite_oxide::PgliteServer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use super::error::{Error, Result};
 
@@ -39,7 +45,22 @@ impl Embedded {
 
     /// Where its one connection can be had.
     pub(super) fn url(&self) -> String {
-        self.server.database_url()
+        #[cfg(unix)]
+        if let Some(dir) = self.server.socket_path().and_then(Path::parent) {
+            let host = percent_encoded(&dir.to_string_lossy());
+            return format!("postgresql://postgres@localhost:5432/postgres?host={host}&sslmode=disable");
+        }
+        // Without a host it is no URL; the parameter with the socket's directory is what counts.
+        self.server.database_url().replacen("@/", "@localhost/", 1)
+    }
+
+    /// The way to its one connection.
+    pub(super) fn connector(&self) -> Connector {
+        #[cfg(unix)]
+        if let Some(path) = self.server.socket_path() {
+            return Connector::Unix(path.to_owned());
+        }
+        Connector::Tcp(self.server.tcp_addr().expect("what does not listen on a socket file listens on TCP"))
     }
 
     /// Stops it; its connection must be closed.
@@ -66,4 +87,40 @@ fn start(dir: &Path) -> Result<PgliteServer, String> {
         if socket.as_os_str().len() <= MAX_SOCKET_PATH { server.unix(socket) } else { server }
     };
     server.start().map_err(|error| format!("{error:#}"))
+}
+
+/// A path as it may stand in a parameter of a URL.
+#[cfg(unix)]
+fn percent_encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// Where the embedded server listens.
+#[derive(Debug, Clone)]
+pub(super) enum Connector {
+    #[cfg(unix)]
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+/// The two directions of a connection: from the server, to the server.
+pub(super) type Streams = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
+impl Connector {
+    pub(super) async fn connect(&self) -> io::Result<Streams> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(path) => {
+                let (from, to) = UnixStream::connect(path).await?.into_split();
+                Ok((Box::new(from), Box::new(to)))
+            }
+            Self::Tcp(address) => {
+                let (from, to) = TcpStream::connect(address).await?.into_split();
+                Ok((Box::new(from), Box::new(to)))
+            }
+        }
+    }
 }

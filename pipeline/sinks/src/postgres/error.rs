@@ -32,6 +32,14 @@ pub enum Error {
         /// What to do about it.
         advice: &'static str,
     },
+    /// The embedded server cannot be opened to other programs.
+    #[error("cannot open the database to other programs: {reason}; {advice}")]
+    Serve {
+        /// What the system said.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// The tables are not those of this build.
     #[error("cannot bring the tables of {url} up to date: {reason}; {advice}")]
     Migrate {

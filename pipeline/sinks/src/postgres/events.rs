@@ -4,7 +4,7 @@ use tickertape_broker::RecordRef;
 use tickertape_records::Event;
 
 use super::copy::Rows;
-use super::messages::{chat_kind, json, out_of_range_dates, source_kind};
+use super::messages::{json, out_of_range_dates};
 
 /// The columns in the order in which [`add`] writes them.
 pub(super) const COLUMNS: &[&str] = &[
@@ -41,15 +41,15 @@ pub(super) fn add(record: RecordRef<'_>, rows: &mut Rows) -> Result<(), String> 
     rows.optional(event.actor_id, Rows::bigint);
     rows.optional(event.target_message_id, Rows::bigint);
     rows.optional(source_position, Rows::bigint);
-    rows.text(json(&event.kind).trim_matches('"'));
+    rows.text(event.kind.name());
     rows.text(&event.action);
-    rows.text(chat_kind(event.chat_kind));
+    rows.text(event.chat_kind.name());
     rows.optional(event.chat_title.as_deref(), Rows::text);
     rows.optional(event.actor_name.as_deref(), Rows::text);
     rows.optional(event.title.as_deref(), Rows::text);
     rows.optional((!event.members.is_empty()).then(|| json(&event.members)).as_deref(), Rows::jsonb);
     rows.optional(details(&event).as_deref(), Rows::jsonb);
-    rows.text(source_kind(event.source.kind));
+    rows.text(event.source.kind.name());
     rows.text(&event.source.name);
     Ok(())
 }

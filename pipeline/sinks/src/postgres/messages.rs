@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use tickertape_broker::RecordRef;
-use tickertape_records::message::{ChatKind, SourceKind};
 use tickertape_records::{Attributed, MentionCount};
 
 use super::copy::{Rows, out_of_range};
@@ -60,11 +59,12 @@ pub(super) const DROP_MOVED: &str = "DELETE FROM messages USING staged_messages 
      WHERE messages.chat_id = staged.chat_id AND messages.message_id = staged.message_id \
      AND messages.date <> staged.date AND messages.revision < staged.revision";
 
-/// The staged rows that are to be kept: the highest revision of each message, unless a stored one is as high.
+/// The staged rows that are to be kept: the highest revision of each message, unless a stored one is as high. Among
+/// equals the first stays, as it would have in a batch of its own.
 pub(super) const STAGED: &str = "SELECT DISTINCT ON (chat_id, message_id) * FROM staged_messages AS staged \
      WHERE NOT EXISTS (SELECT FROM messages WHERE messages.chat_id = staged.chat_id \
      AND messages.message_id = staged.message_id AND messages.revision >= staged.revision) \
-     ORDER BY chat_id, message_id, revision DESC, input_offset DESC, sequence DESC";
+     ORDER BY chat_id, message_id, revision DESC, input_offset, sequence";
 
 /// Whether a table row with one of the batch's keys may exist.
 const OVERLAPS: &str = "SELECT EXISTS (\
@@ -142,11 +142,11 @@ pub(super) fn add(record: RecordRef<'_>, rows: &mut Rows, summary: &mut Summary)
     rows.optional(outcome.coin_id.as_deref(), Rows::text);
     rows.optional(mentions(&outcome.mentions, |m| m.count.to_string()).as_deref(), Rows::jsonb);
     rows.optional(mentions(&outcome.mentions, |m| json(&m.kinds)).as_deref(), Rows::jsonb);
-    rows.text(chat_kind(row.chat_kind));
+    rows.text(row.chat_kind.name());
     rows.optional(row.chat_title.as_deref(), Rows::text);
     rows.optional(row.sender_name.as_deref(), Rows::text);
     rows.optional(row.via_bot.as_deref(), Rows::text);
-    rows.text(source_kind(row.source.kind));
+    rows.text(row.source.kind.name());
     rows.text(&row.source.name);
     rows.text(&row.text);
     for nested in [row.entities, row.forward, row.reactions, row.media, row.buttons] {
@@ -191,21 +191,4 @@ pub(super) fn out_of_range_dates(dates: &[(&str, Option<i64>)]) -> Option<String
 
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("strings and lists of strings are always JSON")
-}
-
-pub(super) fn chat_kind(kind: ChatKind) -> &'static str {
-    match kind {
-        ChatKind::Channel => "channel",
-        ChatKind::Supergroup => "supergroup",
-        ChatKind::Group => "group",
-        ChatKind::User => "user",
-    }
-}
-
-pub(super) fn source_kind(kind: SourceKind) -> &'static str {
-    match kind {
-        SourceKind::Desktop => "desktop",
-        SourceKind::Telethon => "telethon",
-        SourceKind::Telegram => "telegram",
-    }
 }
