@@ -59,11 +59,12 @@ pub(super) const DROP_MOVED: &str = "DELETE FROM messages USING staged_messages 
      WHERE messages.chat_id = staged.chat_id AND messages.message_id = staged.message_id \
      AND messages.date <> staged.date AND messages.revision < staged.revision";
 
-/// The staged rows that are to be kept: the highest revision of each message, unless a stored one is as high.
+/// The staged rows that are to be kept: the highest revision of each message, unless a stored one is as high. Among
+/// equals the first stays, as it would have in a batch of its own.
 pub(super) const STAGED: &str = "SELECT DISTINCT ON (chat_id, message_id) * FROM staged_messages AS staged \
      WHERE NOT EXISTS (SELECT FROM messages WHERE messages.chat_id = staged.chat_id \
      AND messages.message_id = staged.message_id AND messages.revision >= staged.revision) \
-     ORDER BY chat_id, message_id, revision DESC, input_offset DESC, sequence DESC";
+     ORDER BY chat_id, message_id, revision DESC, input_offset, sequence";
 
 /// Whether a table row with one of the batch's keys may exist.
 const OVERLAPS: &str = "SELECT EXISTS (\

@@ -1,0 +1,96 @@
+//! Every record exactly once, although the process that writes is killed again and again.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tickertape_sinks::postgres::{Database, Target};
+
+use crate::records::{attributed, message, outcome, plain};
+use crate::support::{Log, Place, drain, text};
+
+/// Set in the child: the log's directory, and where to write.
+const LOG: &str = "TICKERTAPE_TEST_LOG";
+const TARGET: &str = "TICKERTAPE_TEST_TARGET";
+
+const RECORDS: i64 = 120_000;
+/// The child may be killed this often before it is left to finish.
+const KILLS: u32 = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_processes_lose_and_double_nothing() {
+    let places = [Some(Place::embedded()), Place::server()];
+    for place in places.into_iter().flatten() {
+        let log = Log::new().await;
+        for from in (0..RECORDS).step_by(1000) {
+            let mut records = plain(from..from + 1000);
+            records[7] = b"damaged".to_vec();
+            records.push(attributed(&message(from, "edited"), &outcome(1)));
+            log.append("attributed", &records).await;
+        }
+        let log = log.close();
+        let killed = tokio::task::spawn_blocking({
+            let target = match place.target() {
+                Target::Server { url } => url,
+                Target::Embedded { dir } => dir.display().to_string(),
+            };
+            let dir = log.path().to_owned();
+            move || kill_until_done(&dir, &target)
+        });
+        assert!(killed.await.unwrap() > KILLS / 3, "most runs ended before they could be killed");
+
+        let database = place.open().await;
+        let found = text(
+            &database,
+            "SELECT concat_ws('|', count(*), count(DISTINCT message_id), count(*) FILTER (WHERE revision = 1), \
+             (SELECT count(*) FROM dead_letters), (SELECT next_offset FROM positions)) FROM messages",
+        )
+        .await;
+        let batches = RECORDS / 1000;
+        let rows = RECORDS - batches;
+        assert_eq!(found, format!("{rows}|{rows}|{batches}|{batches}|{}", RECORDS + batches));
+        database.close().await.unwrap();
+    }
+}
+
+/// Returns how many children were killed.
+fn kill_until_done(log: &Path, target: &str) -> u32 {
+    let mut killed = 0;
+    // Not random, but it differs with every machine's speed: from start-up to well into the writing.
+    for attempt in 0.. {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["kills::child", "--exact", "--ignored", "--nocapture"])
+            .env(LOG, log)
+            .env(TARGET, target)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        if attempt < KILLS {
+            std::thread::sleep(Duration::from_millis(60 + 97 * u64::from(attempt) % 800));
+            if child.try_wait().unwrap().is_none() {
+                killed += 1;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        } else {
+            assert!(child.wait().unwrap().success());
+            return killed;
+        }
+    }
+    unreachable!("the loop ends when a child does")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run by killed_processes_lose_and_double_nothing"]
+async fn child() {
+    let (Some(log), Ok(target)) = (std::env::var_os(LOG), std::env::var(TARGET)) else { return };
+    let target = match target.contains("://") {
+        true => Target::Server { url: target },
+        false => Target::Embedded { dir: target.into() },
+    };
+    let database = Database::open(target).await.unwrap();
+    let log = Log::reopen(Path::new(&log));
+    drain(&database, &log, "attributed").await.unwrap();
+    drop(log);
+    database.close().await.unwrap();
+}

@@ -1,0 +1,11 @@
+//! The Postgres sink against the embedded database and a real server, fed from a real log.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
+#![recursion_limit = "256"] // json! of a row with every column
+
+mod guarantees;
+mod kills;
+mod opening;
+mod records;
+mod rows;
+mod server;
+mod support;
