@@ -67,7 +67,7 @@ fn ordinary_words_are_cautioned() {
         (coin("cosmos", "atom", "Cosmos"), Caution::Clear, Caution::Ambiguous),
         (coin("dogecoin", "doge", "Dogecoin"), Caution::Clear, Caution::Clear),
         (coin("tron", "trx", "TRON"), Caution::Clear, Caution::Clear),
-        (coin("canton-network", "cc", "Canton"), Caution::Never, Caution::Everyday),
+        (coin("canton-network", "cc", "Canton"), Caution::Never, Caution::Ambiguous),
         (coin("rain", "rain", "Rain"), Caution::Everyday, Caution::Everyday),
         (coin("sky", "sky", "Sky"), Caution::Everyday, Caution::Everyday),
         (coin("story-2", "ip", "Story"), Caution::Never, Caution::Everyday),
