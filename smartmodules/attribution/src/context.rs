@@ -96,7 +96,8 @@ pub(crate) fn enclosing(text: &str, start: usize, end: usize) -> Option<(&'stati
     }
     let before = &text[run_start(text, start)..start];
     let after = &text[end..run_end(text, end)];
-    let run_end = end + after.len();
+    // Of a hit that goes on behind a space only the beginning lies in the run.
+    let run_end = run_end(text, start);
     if before.contains("://") || before.ends_with("www.") || before.contains("/www.") {
         return Some(("inside a link", run_end));
     }
