@@ -45,7 +45,7 @@ pub struct Quotes {
     pub coins: Vec<String>,
     /// Those of `coins` that are quote-first with a slash too.
     pub first_with_slash: Vec<String>,
-    /// What may follow a quote and a hyphen in capitals without being its base.
+    /// What may stand beside a quote and a hyphen without being its base.
     pub no_base: Vec<String>,
 }
 

@@ -96,20 +96,21 @@ pub(crate) fn enclosing(text: &str, start: usize, end: usize) -> Option<(&'stati
     }
     let before = &text[run_start(text, start)..start];
     let after = &text[end..run_end(text, end)];
-    let run_end = end + after.len();
+    // Of a hit that goes on behind a space only the beginning lies in the run.
+    let run_end = run_end(text, start);
     if before.contains("://") || before.ends_with("www.") || before.contains("/www.") {
         return Some(("inside a link", run_end));
     }
-    if let Some((_, behind_at)) = before.rsplit_once('@') {
+    if let Some((local, behind_at)) = before.rsplit_once('@') {
         if behind_at.is_empty() {
             return Some(("part of an @username or an address", end));
         }
-        if behind_at.bytes().all(is_host_byte) {
+        if local.bytes().next_back().is_some_and(is_local_byte) && behind_at.bytes().all(is_host_byte) {
             return Some(("inside an e-mail address", run_end));
         }
     }
     if let Some((local, domain)) = after.split_once('@')
-        && local.bytes().all(|b| is_host_byte(b) || b == b'_' || b == b'+')
+        && local.bytes().all(is_local_byte)
         && is_host(domain, true)
     {
         return Some(("inside an e-mail address", run_end));
@@ -151,6 +152,11 @@ fn is_host(host: &str, has_path: bool) -> bool {
 
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
+}
+
+/// What stands before the @ of an e-mail address.
+fn is_local_byte(byte: u8) -> bool {
+    is_host_byte(byte) || byte == b'_' || byte == b'+'
 }
 
 /// What a link does not contain: spaces, quotes, the punctuation of other scripts, emoji.

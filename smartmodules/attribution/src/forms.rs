@@ -118,8 +118,8 @@ impl Forms {
 impl Builder {
     fn add(&mut self, text: &str, coin: Option<u16>, role: Role, caution: Caution) {
         let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else { return };
-        // A form without a letter or digit at its edges has no boundary to judge.
-        if class(first) == Class::Gap && class(last) == Class::Gap || text.len() > usize::from(u16::MAX) {
+        // Without a letter it would be a number, and $100 a mention.
+        if !text.chars().any(char::is_alphabetic) || text.len() > usize::from(u16::MAX) {
             return;
         }
         let index = *self.by_text.entry(text.to_owned()).or_insert_with(|| {
@@ -238,7 +238,7 @@ fn capitalised(text: &str, each_word: bool) -> String {
         } else {
             out.push(c);
         }
-        capital = each_word && class(c) == Class::Gap;
+        capital = each_word && matches!(class(c), Class::Gap | Class::Underscore);
     }
     out
 }

@@ -323,7 +323,7 @@ impl Matcher {
         let by_capital = is_capitalised
             && !(is_upper && look.in_capitals)
             && (is_upper || inner || !text::opens_sentence(text, place.start))
-            && !(caution == Caution::Everyday && !is_upper && !inner && text::in_title(text, place.end));
+            && (caution != Caution::Everyday || is_upper || inner || !text::in_title(text, place.end));
         Ok(if by_script || by_capital { Standing::Counted } else { Standing::Pending })
     }
 

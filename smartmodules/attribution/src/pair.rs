@@ -28,7 +28,7 @@ pub(crate) struct Element {
     first_with_slash: bool,
     /// Money that is never a base.
     money_first: bool,
-    /// In capitals after a hyphen, no base.
+    /// Beside a hyphen, no base.
     no_base: bool,
 }
 
@@ -196,6 +196,9 @@ impl Elements {
         let ticker_like = (2..=12).contains(&word.len()) && word.bytes().any(|b| b.is_ascii_alphabetic());
         if !ticker_like || left.separator != b'-' {
             return ticker_like;
+        }
+        if element.no_base {
+            return false;
         }
         !word.bytes().any(|b| b.is_ascii_lowercase())
             || word.len() >= 3
