@@ -54,8 +54,8 @@ use seen::{History, edit_stamp};
 pub struct ChainConfig {
     /// Seconds for which a message can be inherited from, counted from its own date.
     pub ttl_seconds: i64,
-    /// Messages held at most, about 27 bytes each; beyond it the oldest are evicted early. A quarter as many
-    /// versions of edited and revised messages are held besides, about 20 bytes each.
+    /// Messages held at most; beyond it the oldest are evicted early. With all that belongs to it a message takes
+    /// about 27 bytes. At most a quarter as many versions of edited and revised messages are held, 20 bytes each.
     pub max_entries: usize,
 }
 
@@ -293,7 +293,7 @@ impl Chain {
         self.known(self.chats.find(chat_id, message_id)?)
     }
 
-    /// Sizes and counts. Takes time with the number of chats: for a metric now and then.
+    /// Sizes and counts, as of now.
     pub fn stats(&self) -> Stats {
         let bytes =
             self.chats.bytes() + self.history.bytes() + self.entries.table.bytes() + self.links.bytes();

@@ -42,6 +42,12 @@ impl Id {
         ((word >> 32) as u32, word as u32)
     }
 
+    /// The block of 64 neighbouring ids that this one is in, as an identity of its own kind, and its bit there.
+    pub(super) fn block(self) -> (Self, u64) {
+        let (page, low) = self.unpack();
+        (Self::pack(page, low / 64), 1 << (low % 64))
+    }
+
     /// Only identities whose page exists are valid; anything can come out of a checkpoint.
     pub(super) fn is_within(self, pages: usize) -> bool {
         (self.unpack().0 as usize) < pages

@@ -1,18 +1,16 @@
 //! The chain as bytes, so that it survives a restart.
 //!
-//! The body is coins, pages, seen bitmaps, counts, versions, entries; entries in the order of their ids, a reply's
+//! The body is coins, pages, blocks of messages seen, counts, versions, entries; entries in the order of their ids, a reply's
 //! link with its entry. Where things lie in memory is no part of it, save the room that each shard has before it
 //! is swept next, on which early eviction depends. Restored and written again, it gives the same bytes.
 
 use std::io;
 
-use roaring::RoaringBitmap;
-
 use super::chats::Id;
 use super::codec::{Reader, VERSION, Writer};
 use super::entries::{Entry, State};
 use super::links::Link;
-use super::seen::Version;
+use super::seen::{Block, Version};
 use super::table::{Slot, Table, Value};
 use super::{Chain, ChainConfig, CoinRef};
 
@@ -66,7 +64,7 @@ const TIED_REPLY: u8 = 2;
 
 impl Chain {
     /// Writes the whole state to `out` in pieces of 64 KiB: about 16 bytes an entry, 35 for one that inherits or
-    /// waits to, 16 for an edited message, and a bit to two bytes for each message ever seen.
+    /// waits to, 16 for an edited message and for each block of 64 ids with a message ever seen.
     ///
     /// # Errors
     /// Those of `out`.
@@ -89,7 +87,7 @@ impl Chain {
         chain.read_names(&mut input)?;
         chain.read_history(&mut input)?;
         chain.read_entries(&mut input)?;
-        ensure(input.rest.is_empty(), "it goes on behind its end")?;
+        ensure(input.is_empty(), "it goes on behind its end")?;
         Ok(chain)
     }
 
@@ -129,8 +127,9 @@ impl Chain {
 
     fn write_history<W: io::Write>(&self, out: &mut Writer<W>) -> io::Result<()> {
         out.count(self.history.seen.len())?;
-        for bitmap in &self.history.seen {
-            bitmap.serialize_into(&mut *out)?;
+        for slot in self.history.seen.iter() {
+            out.u64(slot.id.0)?;
+            out.u64(slot.value.0)?;
         }
         out.u32(self.history.forgotten_revision)?;
         out.u64(self.history.forgotten)?;
@@ -142,12 +141,10 @@ impl Chain {
 
     fn read_history(&mut self, input: &mut Reader<'_>) -> Result<(), CheckpointError> {
         let pages = self.chats.pages().len();
-        let seen = input.count()?;
-        ensure(seen <= pages, "messages of chats that it does not name")?;
-        for _ in 0..seen {
-            let bitmap = RoaringBitmap::deserialize_from(&mut input.rest);
-            ensure(bitmap.is_ok(), "a bitmap that is none")?;
-            self.history.seen.extend(bitmap);
+        for _ in 0..input.count()? {
+            let (id, block) = (read_id(pages, input)?, Block(input.u64()?));
+            ensure(!block.is_vacant(), "a block without messages")?;
+            self.history.seen.set(id, block);
         }
         self.history.forgotten_revision = input.u32()?;
         self.history.forgotten = input.u64()?;

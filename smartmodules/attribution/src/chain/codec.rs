@@ -82,22 +82,9 @@ impl<W: io::Write> Writer<W> {
     }
 }
 
-/// So that a bitmap can write itself.
-impl<W: io::Write> io::Write for Writer<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Reads what a [`Writer`] wrote, after its frame was found whole.
 pub(super) struct Reader<'a> {
-    /// What is left of the body. A bitmap reads itself from here.
-    pub(super) rest: &'a [u8],
+    rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
@@ -140,6 +127,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn i64(&mut self) -> Result<i64, CheckpointError> {
         self.array().map(i64::from_le_bytes)
+    }
+
+    /// Whether the body was read to its end.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     /// How many of something follow: not to be trusted with memory.

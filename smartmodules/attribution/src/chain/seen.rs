@@ -1,14 +1,29 @@
 //! What was seen before: every message once and for ever, and the versions of those that were edited or revised.
 //!
 //! This is what makes producers that repeat themselves harmless, so it must cover the whole history, not the TTL:
-//! a compressed bitmap of message ids per page, about a bit a message where ids are dense and two bytes where they
-//! are not. Versions cost 16 bytes each and are bounded: the oldest are forgotten in bulk.
+//! one bit for each of 64 neighbouring ids. A channel's ids have few gaps, which makes it a third of a byte a
+//! message; alone in its block, a message takes 20 bytes. Versions take as much each and are bounded: the oldest
+//! are forgotten in bulk.
 
-use roaring::RoaringBitmap;
+use std::cmp::Ordering;
 
 use super::Seen;
 use super::chats::Id;
 use super::table::{Table, Value};
+
+/// Which of 64 neighbouring messages were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block(pub(super) u64);
+
+impl Value for Block {
+    const VACANT: Self = Self(0);
+    fn is_vacant(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Blocks for which the table is cut into shards: half a billion messages. More only make the shards larger.
+const EXPECTED_BLOCKS: usize = 1 << 23;
 
 /// The newest version of a message. A message that is not in the table was never edited, never revised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +49,8 @@ pub(super) fn edit_stamp(edit_date: Option<i64>) -> u32 {
 /// Everything seen, and the versions of what was edited or revised.
 #[derive(Debug)]
 pub(super) struct History {
-    /// The low halves of the message ids seen, by page.
-    pub(super) seen: Vec<RoaringBitmap>,
+    /// Every message seen, by [`Id::block`].
+    pub(super) seen: Table<Block>,
     /// Versions are written here; when it is full it becomes `older`, and what was older is forgotten. Two
     /// generations are a queue without the cost of keeping one.
     pub(super) recent: Table<Version>,
@@ -53,7 +68,7 @@ impl History {
     pub(super) fn new(max_versions: usize) -> Self {
         let capacity = (max_versions / 2).max(1);
         Self {
-            seen: Vec::new(),
+            seen: Table::new(EXPECTED_BLOCKS),
             recent: Table::new(capacity),
             older: Table::new(capacity),
             capacity,
@@ -64,12 +79,7 @@ impl History {
 
     /// Takes note of one version of a message; says what it is and, when it is news, under which revision it goes.
     pub(super) fn admit(&mut self, id: Id, edit: u32) -> (Seen, u32) {
-        let (page, low) = id.unpack();
-        let page = page as usize;
-        if page >= self.seen.len() {
-            self.seen.resize_with(page + 1, RoaringBitmap::new);
-        }
-        if self.seen[page].insert(low) {
+        if self.mark(id) {
             if edit != 0 {
                 self.write(id, Version { edit, revision: 0 });
             }
@@ -77,9 +87,9 @@ impl History {
         }
         let known = self.version(id);
         match edit.cmp(&known.edit) {
-            std::cmp::Ordering::Equal => (Seen::Duplicate, known.revision),
-            std::cmp::Ordering::Less => (Seen::Stale, known.revision),
-            std::cmp::Ordering::Greater => {
+            Ordering::Equal => (Seen::Duplicate, known.revision),
+            Ordering::Less => (Seen::Stale, known.revision),
+            Ordering::Greater => {
                 let revision = known.revision.saturating_add(1);
                 self.write(id, Version { edit, revision });
                 (Seen::Edit, revision)
@@ -101,8 +111,19 @@ impl History {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let bitmaps: usize = self.seen.iter().map(bitmap_bytes).sum();
-        bitmaps + self.seen.capacity() * size_of::<RoaringBitmap>() + self.recent.bytes() + self.older.bytes()
+        self.seen.bytes() + self.recent.bytes() + self.older.bytes()
+    }
+
+    /// Marks a message as seen; says whether it was not.
+    fn mark(&mut self, id: Id) -> bool {
+        let (block, bit) = id.block();
+        let Some(seen) = self.seen.get_mut(block) else {
+            self.seen.set(block, Block(bit));
+            return true;
+        };
+        let is_new = seen.0 & bit == 0;
+        seen.0 |= bit;
+        is_new
     }
 
     fn version(&self, id: Id) -> Version {
@@ -128,14 +149,6 @@ impl History {
         self.forgotten_revision = self.forgotten_revision.max(highest.unwrap_or(0));
         self.older = std::mem::replace(&mut self.recent, Table::new(self.capacity));
     }
-}
-
-fn bitmap_bytes(bitmap: &RoaringBitmap) -> usize {
-    let counts = bitmap.statistics();
-    let values =
-        counts.n_bytes_array_containers + counts.n_bytes_run_containers + counts.n_bytes_bitset_containers;
-    // 32 bytes is what roaring 0.12 spends on a container beside its values.
-    values as usize + 32 * counts.n_containers as usize
 }
 
 #[cfg(test)]

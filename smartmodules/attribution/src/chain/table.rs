@@ -21,6 +21,7 @@ pub(super) struct Table<V> {
     shards: Vec<Shard<V>>,
     /// Top bits of an id that name its shard.
     shard_bits: u32,
+    len: usize,
 }
 
 #[derive(Debug)]
@@ -49,11 +50,11 @@ impl<V: Value> Table<V> {
         let shards = (expected / SHARD_VALUES).max(1).next_power_of_two();
         let shard_bits = shards.trailing_zeros().min(MAX_SHARD_BITS);
         let shards = (0..1usize << shard_bits).map(|_| Shard::default()).collect();
-        Self { shards, shard_bits }
+        Self { shards, shard_bits, len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.len).sum()
+        self.len
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -80,7 +81,10 @@ impl<V: Value> Table<V> {
         let (index, bits) = (self.shard_of(id), self.shard_bits);
         let shard = &mut self.shards[index];
         match shard.find(id, bits) {
-            Ok(at) => shard.slots[at].value = value,
+            Ok(at) => {
+                shard.slots[at].value = value;
+                return;
+            }
             Err(at) if shard.len < shard.room => shard.insert(at, Slot { id, value }),
             Err(_) => {
                 shard.spread(room_for(shard.len), bits);
@@ -88,12 +92,14 @@ impl<V: Value> Table<V> {
                 shard.insert(at, Slot { id, value });
             }
         }
+        self.len += 1;
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<V> {
         let index = self.shard_of(id);
         let shard = &mut self.shards[index];
         let at = shard.find(id, self.shard_bits).ok()?;
+        self.len -= 1;
         Some(shard.remove(at, self.shard_bits))
     }
 
@@ -131,6 +137,7 @@ impl<V: Value> Table<V> {
         let bits = self.shard_bits;
         let shard = &mut self.shards[shard];
         shard.slots.retain(|slot| !slot.value.is_vacant() && keep(slot.id, slot.value));
+        self.len -= shard.len - shard.slots.len();
         shard.len = shard.slots.len();
         shard.spread(room_for(shard.len).min(most).max(shard.len), bits);
     }
@@ -138,6 +145,7 @@ impl<V: Value> Table<V> {
     /// Fills an empty shard with slots in ascending order of ids.
     pub(super) fn load(&mut self, shard: usize, slots: Vec<Slot<V>>, room: usize) {
         let shard = &mut self.shards[shard];
+        self.len += slots.len();
         shard.len = slots.len();
         shard.slots = slots;
         shard.spread(room.max(shard.len), self.shard_bits);
