@@ -6,6 +6,7 @@
 //! described in `docs/log.md`.
 
 mod group;
+mod journal;
 mod partition;
 mod retention;
 mod store;

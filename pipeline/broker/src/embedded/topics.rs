@@ -1,7 +1,7 @@
 //! The topics: what is known of each, and how they come and go.
 //!
-//! A topic is there when its record is. Keyspaces without a record are left over from a creation or a deletion that
-//! was killed, and are removed at the next start.
+//! A topic is there when its record is. Keyspaces without a record are those of deleted topics, and of a creation
+//! that was killed; they are empty, or emptied at the next start.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -69,7 +69,10 @@ impl Topics {
             .chain([RECORDS.to_owned()])
             .collect();
         for orphan in store.keyspaces().into_iter().filter(|name| !known.contains(name)) {
-            store.delete_keyspace(store.keyspace(&orphan)?)?;
+            let keyspace = store.keyspace(&orphan)?;
+            if !keyspace.is_empty().map_err(|e| store.error("opened", &e))? {
+                store.clear(&keyspace)?;
+            }
         }
         Ok((topics, open))
     }
@@ -96,7 +99,7 @@ impl Topics {
         write.commit().map_err(|e| store.error("written", &e))?;
         for partition in &topic.partitions {
             partition.set_deleted();
-            store.delete_keyspace(partition.keyspace().clone())?;
+            store.clear(partition.keyspace())?;
         }
         Ok(())
     }
