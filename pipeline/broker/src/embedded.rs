@@ -12,6 +12,8 @@ mod retention;
 mod store;
 mod stored;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod writer;
 
