@@ -6,11 +6,14 @@
 //! described in `docs/log.md`.
 
 mod group;
+mod journal;
 mod partition;
 mod retention;
 mod store;
 mod stored;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod writer;
 

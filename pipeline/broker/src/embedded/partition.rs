@@ -49,15 +49,16 @@ pub(super) struct Ledger {
 }
 
 impl Partition {
-    /// Opens a partition, whatever its keyspace holds.
+    /// Opens a partition, whatever its keyspace holds from `start` on.
     pub(super) fn open(
         store: &Store,
         at: TopicPartition,
         keyspace: Keyspace,
         retention: Retention,
+        start: Offset,
     ) -> Result<Self> {
         let load = |guard: Option<fjall::Guard>| guard.map(|guard| stored(store, &at, guard)).transpose();
-        let first = load(keyspace.first_key_value())?;
+        let first = load(keyspace.range(key(start)..).next())?;
         let last = load(keyspace.last_key_value())?;
         let bounds = Bounds {
             start: first.as_ref().map_or(0, |stored| stored.batch.first_offset()),

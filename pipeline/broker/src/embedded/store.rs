@@ -13,6 +13,7 @@ use std::time::Duration;
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
+use super::journal;
 use crate::{Error, Result};
 
 /// Keeps other processes out. Not the store's own lock file: that one is not there before the store is.
@@ -55,6 +56,11 @@ impl Store {
         if !store.exists() {
             create(dir, &store).map_err(failed)?;
         }
+        journal::mend(&store).map_err(|error| failed(error.into()))?.map_err(|damage| Error::Storage {
+            path: dir.display().to_string(),
+            doing: "opened",
+            reason: damage.to_string(),
+        })?;
         let database = configure(&store).open().map_err(failed)?;
         Ok(Self { database, dir: dir.to_owned(), _lock: lock })
     }
@@ -84,9 +90,11 @@ impl Store {
         self.database.list_keyspace_names().iter().map(|name| name.to_string()).collect()
     }
 
-    /// Deletes a keyspace. Its files go when nobody uses it any more.
-    pub(super) fn delete_keyspace(&self, keyspace: Keyspace) -> Result<()> {
-        self.database.delete_keyspace(keyspace).map_err(|e| self.error("written", &e))
+    /// Removes everything from a keyspace, which stays behind empty: the store would give the number of a deleted one
+    /// to the next that is created, and could then mistake it for the deleted one.
+    pub(super) fn clear(&self, keyspace: &Keyspace) -> Result<()> {
+        let cleared = keyspace.clear().and_then(|()| self.database.persist(PersistMode::SyncData));
+        cleared.map_err(|e| self.error("written", &e))
     }
 
     /// A write that takes effect as a whole or not at all; durable when committed.
@@ -167,9 +175,6 @@ fn reason(dir: &Path, error: &fjall::Error) -> String {
             Err(error) => io_reason(&error),
             Ok(()) => "an earlier write failed; start again".into(),
         },
-        fjall::Error::JournalRecovery(damage) => format!(
-            "its journal is damaged ({damage:?}); restore the directory from a copy, or move it away and import again"
-        ),
         other => other.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! The topics: what is known of each, and how they come and go.
 //!
-//! A topic is there when its record is. Keyspaces without a record are left over from a creation or a deletion that
-//! was killed, and are removed at the next start.
+//! A topic is there when its record is. Keyspaces without a record are those of deleted topics, and of a creation
+//! that was killed; they are empty, or emptied at the next start.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::partition::Partition;
 use super::store::Store;
-use crate::{Error, Result, Retention, TopicInfo, TopicPartition, TopicSpec};
+use crate::{Error, Offset, Result, Retention, TopicInfo, TopicPartition, TopicSpec};
 
 /// The keyspace of the topics' records: name → JSON. No partition's keyspace is called so, they have dots.
 const RECORDS: &str = "topics";
@@ -34,6 +34,8 @@ struct Record {
     retention_age_ms: Option<u64>,
     /// See [`Retention::bytes`].
     retention_bytes: Option<u64>,
+    /// Where each partition began when this was stored: what one retention deleted, the next one does not bring back.
+    starts: Vec<Offset>,
 }
 
 /// A topic and its partitions.
@@ -55,13 +57,13 @@ impl Topics {
         for guard in topics.records.iter() {
             let (name, value) = guard.into_inner().map_err(|e| store.error("opened", &e))?;
             let name = String::from_utf8_lossy(&name).into_owned();
-            let (info, retention) = decode(store, &name, &value)?;
+            let (info, retention, starts) = decode(store, &name, &value)?;
             let missing =
                 (0..info.partitions).map(|p| keyspace(&info, p)).find(|name| !store.has_keyspace(name));
             if let Some(missing) = missing {
                 return Err(unreadable(store, &name, &format!("its partition {missing} is missing")));
             }
-            open.insert(name, topics.open_topic(store, info, retention)?);
+            open.insert(name, open_topic(store, info, retention, &starts)?);
         }
         let known: HashSet<String> = open
             .values()
@@ -69,7 +71,10 @@ impl Topics {
             .chain([RECORDS.to_owned()])
             .collect();
         for orphan in store.keyspaces().into_iter().filter(|name| !known.contains(name)) {
-            store.delete_keyspace(store.keyspace(&orphan)?)?;
+            let keyspace = store.keyspace(&orphan)?;
+            if !keyspace.is_empty().map_err(|e| store.error("opened", &e))? {
+                store.clear(&keyspace)?;
+            }
         }
         Ok((topics, open))
     }
@@ -77,14 +82,15 @@ impl Topics {
     /// Creates a topic that is not there.
     pub(super) fn create(&self, store: &Store, spec: &TopicSpec) -> Result<Arc<Topic>> {
         let info = TopicInfo { name: spec.name.clone(), partitions: spec.partitions, epoch: random() };
-        let topic = self.open_topic(store, info, spec.retention)?;
-        self.save(store, &topic.info, spec.retention)?;
+        let starts = vec![0; spec.partitions as usize];
+        let topic = open_topic(store, info, spec.retention, &starts)?;
+        self.save(store, &topic, spec.retention)?;
         Ok(topic)
     }
 
     /// Gives a topic another retention.
     pub(super) fn set_retention(&self, store: &Store, topic: &Topic, retention: Retention) -> Result<()> {
-        self.save(store, &topic.info, retention)?;
+        self.save(store, topic, retention)?;
         topic.partitions.iter().for_each(|partition| partition.set_retention(retention));
         Ok(())
     }
@@ -96,38 +102,40 @@ impl Topics {
         write.commit().map_err(|e| store.error("written", &e))?;
         for partition in &topic.partitions {
             partition.set_deleted();
-            store.delete_keyspace(partition.keyspace().clone())?;
+            store.clear(partition.keyspace())?;
         }
         Ok(())
     }
 
-    fn open_topic(&self, store: &Store, info: TopicInfo, retention: Retention) -> Result<Arc<Topic>> {
-        let partitions = (0..info.partitions)
-            .map(|partition| {
-                let at = TopicPartition::new(&info.name, partition);
-                let keyspace = store.keyspace(&keyspace(&info, partition))?;
-                Partition::open(store, at, keyspace, retention).map(Arc::new)
-            })
-            .collect::<Result<_>>()?;
-        Ok(Arc::new(Topic { info, partitions }))
-    }
-
-    fn save(&self, store: &Store, info: &TopicInfo, retention: Retention) -> Result<()> {
+    fn save(&self, store: &Store, topic: &Topic, retention: Retention) -> Result<()> {
         let record = Record {
             format: FORMAT,
-            partitions: info.partitions,
-            epoch: format!("{:016x}", info.epoch),
+            partitions: topic.info.partitions,
+            epoch: format!("{:016x}", topic.info.epoch),
             retention_age_ms: retention.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
             retention_bytes: retention.bytes,
+            starts: topic.partitions.iter().map(|partition| partition.bounds().start).collect(),
         };
         let value = serde_json::to_vec(&record).expect("numbers and text always become JSON");
         let mut write = store.write();
-        write.insert(&self.records, info.name.as_bytes(), value);
+        write.insert(&self.records, topic.info.name.as_bytes(), value);
         write.commit().map_err(|e| store.error("written", &e))
     }
 }
 
-fn decode(store: &Store, name: &str, value: &[u8]) -> Result<(TopicInfo, Retention)> {
+fn open_topic(store: &Store, info: TopicInfo, retention: Retention, starts: &[Offset]) -> Result<Arc<Topic>> {
+    let partitions = (0..info.partitions)
+        .zip(starts)
+        .map(|(partition, &start)| {
+            let at = TopicPartition::new(&info.name, partition);
+            let keyspace = store.keyspace(&keyspace(&info, partition))?;
+            Partition::open(store, at, keyspace, retention, start).map(Arc::new)
+        })
+        .collect::<Result<_>>()?;
+    Ok(Arc::new(Topic { info, partitions }))
+}
+
+fn decode(store: &Store, name: &str, value: &[u8]) -> Result<(TopicInfo, Retention, Vec<Offset>)> {
     let record: Record =
         serde_json::from_slice(value).map_err(|error| unreadable(store, name, &error.to_string()))?;
     if record.format != FORMAT {
@@ -140,7 +148,7 @@ fn decode(store: &Store, name: &str, value: &[u8]) -> Result<(TopicInfo, Retenti
     let info = TopicInfo { name: name.to_owned(), partitions: record.partitions, epoch };
     let retention =
         Retention { age: record.retention_age_ms.map(Duration::from_millis), bytes: record.retention_bytes };
-    Ok((info, retention))
+    Ok((info, retention, record.starts))
 }
 
 fn unreadable(store: &Store, topic: &str, why: &str) -> Error {
