@@ -34,9 +34,9 @@ pub(crate) fn recognise<R: Read>(window: &mut Window<R>) -> Result<Format, Broke
 
 /// The format, as soon as `content`, the beginning of a file, shows it.
 fn judge(content: &[u8]) -> Option<Format> {
-    let desktop = fields(content).any(|(name, first)| {
+    let desktop = fields(content).any(|(name, value)| {
         matches!(
-            (name, first),
+            (name, value[0]),
             (b"messages" | b"profile_pictures" | b"stories", b'[')
                 | (
                     b"chats" | b"left_chats" | b"personal_information" | b"contacts" | b"frequent_contacts",
@@ -50,31 +50,29 @@ fn judge(content: &[u8]) -> Option<Format> {
     }
     // Any line may tell, not only the first: a broken first line costs one record and not the file.
     let telethon = content.split(|&byte| byte == b'\n').any(|line| {
-        fields(line).any(|(name, first)| {
-            matches!((name, first), (b"peer_id", b'{') | (b"_", b'"')) && mentions_message(name, line)
+        fields(line).any(|(name, value)| match name {
+            b"peer_id" => true,
+            b"_" => value.starts_with(b"\"Message"),
+            _ => false,
         })
     });
     telethon.then_some(Format::Telethon)
 }
 
-/// A `_` names any of Telethon's classes; that it is a message's stands in the text behind it.
-fn mentions_message(name: &[u8], line: &[u8]) -> bool {
-    name == b"peer_id" || memchr::memmem::find(line, b"\"Message").is_some()
-}
-
-/// The fields of the object that `content` begins with, as far as they are there: name, first byte of the value.
-fn fields(content: &[u8]) -> impl Iterator<Item = (&[u8], u8)> {
+/// The fields of the object that `content` begins with, as far as they are there: the name, and the content from the
+/// first byte of the value on.
+fn fields(content: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = content.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
     std::iter::from_fn(move || {
         rest = rest.trim_ascii_start();
         rest = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start();
         let name = rest.get(..ValueScanner::default().feed(rest)?)?;
         rest = rest[name.len()..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
-        let first = *rest.first()?;
+        let value = Some(rest).filter(|value| !value.is_empty())?;
         let name = name.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         // An unfinished value ends the walk, after the field that has it.
         rest = ValueScanner::default().feed(rest).map_or(&[], |end| &rest[end..]);
-        Some((name, first))
+        Some((name, value))
     })
 }
 
@@ -127,7 +125,7 @@ mod tests {
             (b" \n", "it is empty"),
             (b"[{\"_\":\"Message\"}]", "a JSON array"),
             (b"{\"a\":1,\"b\":[2]}", "fields a, b"),
-            (b"{\"_\":\"User\"}", "fields _"),
+            (b"{\"_\":\"User\",\"of\":\"Message\"}", "fields _, of"),
             (b"\x89PNG\r\n", "\\x89PNG"),
         ] {
             let error = recognised(content).expect_err("is neither");

@@ -117,7 +117,9 @@ async fn odd_but_lawful_values_survive() {
     let text = r#"a\ud83d b\u0000 \x0B🚀 \ud83d\ude80"#;
     let wanted = "a\u{FFFD} b\0 \u{B}🚀 🚀";
     let desktop = export(&[
-        format!(r#"{{"id": -999999999, "type": "message", "date": "0001-01-01T00:00:00", "text": "{text}"}}"#),
+        format!(
+            r#"{{"id": -999999999, "type": "message", "date": "0001-01-01T00:00:00", "text": "{text}"}}"#
+        ),
         r#"{"id": 2, "type": "message", "date_unixtime": "99999999999999", "text": "", "new": 1e400}"#.into(),
     ]);
     let imported = log.import_content("result.json", desktop).await;

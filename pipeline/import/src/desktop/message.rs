@@ -18,9 +18,11 @@ pub(super) struct Element<'a> {
     id: i64,
     #[serde(rename = "type", borrow)]
     kind: Option<Text<'a>>,
-    date: Option<Timestamp>,
+    #[serde(borrow)]
+    date: Option<&'a RawValue>,
     date_unixtime: Option<Timestamp>,
-    edited: Option<Timestamp>,
+    #[serde(borrow)]
+    edited: Option<&'a RawValue>,
     edited_unixtime: Option<Timestamp>,
     from: Option<String>,
     from_id: Option<Peer>,
@@ -99,7 +101,8 @@ pub(crate) fn decode(chat: &Chat, element: &[u8]) -> Result<Record, String> {
 
 impl Element<'_> {
     fn message(mut self, chat: &Chat) -> Result<Message, String> {
-        let date = self.date_unixtime.or(self.date).ok_or("missing field `date`")?;
+        let date = date(self.date_unixtime, self.date)?.ok_or("missing field `date`")?;
+        let edit_date = date_of_edit(self.edited_unixtime, self.edited)?;
         let mut rich = self.text.take().unwrap_or_default();
         // Both fields hold the same pieces; a text is read twice only where one of them is empty.
         if let (true, Some(pieces)) = (rich.text.is_empty(), self.text_entities) {
@@ -119,8 +122,8 @@ impl Element<'_> {
             chat_kind: chat.kind,
             chat_title: chat.title.clone(),
             message_id: self.id,
-            date: date.0,
-            edit_date: self.edited_unixtime.or(self.edited).map(|date| date.0),
+            date,
+            edit_date,
             sender_id,
             sender_name,
             text: rich.text,
@@ -146,8 +149,26 @@ impl Element<'_> {
     }
 }
 
-/// The marked id of a `from_id`. Before 2021 it was a number with the kind in its upper half: 1 for users, 2 for
-/// groups and channels alike, of which channels are what people export.
+/// The date that counts: with `…_unixtime` beside it, the local one is not even looked at.
+fn date(unixtime: Option<Timestamp>, local: Option<&RawValue>) -> Result<Option<i64>, String> {
+    match (unixtime, local) {
+        (Some(date), _) => Ok(Some(date.0)),
+        (None, Some(local)) => {
+            let parsed = serde_json::from_str::<Timestamp>(local.get());
+            parsed.map(|date| Some(date.0)).map_err(|error| error.to_string())
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Exports before 2021 write the first of January 1970, in local time, where nothing was edited.
+fn date_of_edit(unixtime: Option<Timestamp>, local: Option<&RawValue>) -> Result<Option<i64>, String> {
+    const A_DAY: i64 = 24 * 60 * 60;
+    Ok(date(unixtime, local)?.filter(|date| date.abs() > A_DAY))
+}
+
+/// The marked id of a `from_id`. It was a number before 2021: the bare id of a user at first, later with the kind
+/// in its upper half, 1 for users, 2 for groups and channels alike, of which channels are what people export.
 pub(super) fn sender_id(peer: &Peer) -> Option<i64> {
     match *peer {
         Peer::Number(id) => match id >> 32 {

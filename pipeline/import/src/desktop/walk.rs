@@ -142,10 +142,13 @@ impl Header {
         if !(0..=MAX_BARE_ID).contains(&id) {
             return Ok(Err(format!("the chat's id {id} is not one that Telegram gives")));
         }
+        // Before 2021 the kind stood in the upper half of this number as well: 2 for groups and channels. Their ids
+        // today are still far from there; those of users are not, and theirs are left as they are.
+        let bare = if id >> 32 == 2 { id & 0xFFFF_FFFF } else { id };
         let (id, kind) = match kind {
-            "public_channel" | "private_channel" => (peer::channel(id), ChatKind::Channel),
-            "public_supergroup" | "private_supergroup" => (peer::channel(id), ChatKind::Supergroup),
-            "private_group" => (peer::group(id), ChatKind::Group),
+            "public_channel" | "private_channel" => (peer::channel(bare), ChatKind::Channel),
+            "public_supergroup" | "private_supergroup" => (peer::channel(bare), ChatKind::Supergroup),
+            "private_group" => (peer::group(bare), ChatKind::Group),
             "personal_chat" | "bot_chat" | "saved_messages" | "replies" | "verification_codes" => {
                 (peer::user(id), ChatKind::User)
             }

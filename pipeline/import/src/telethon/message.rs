@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use tickertape_records::{Button, ChatKind, Entity, Forward, Message, Reaction, SCHEMA};
+use tickertape_records::{Button, ChatKind, Entity, Forward, Message, Reaction, SCHEMA, peer};
 
 use super::media::Attachment;
 use super::service;
@@ -141,12 +141,13 @@ impl Line<'_> {
     /// Marked id and kind of the chat. Of a channel Telethon's messages do not tell whether it is a broadcast channel
     /// or a supergroup.
     pub(super) fn chat(&self) -> Result<(i64, ChatKind), String> {
-        let peer = self.peer_id.as_ref().ok_or("missing field `peer_id`")?;
-        let id = peer.marked().ok_or("`peer_id` names no chat")?;
-        let kind = match peer {
+        let chat = self.peer_id.as_ref().ok_or("missing field `peer_id`")?;
+        let id = chat.marked().ok_or("`peer_id` names no chat")?;
+        let kind = match chat {
             Peer::User(_) => ChatKind::User,
             Peer::Group(_) => ChatKind::Group,
             Peer::Number(marked) if *marked > 0 => ChatKind::User,
+            Peer::Number(marked) if *marked > peer::channel(0) => ChatKind::Group,
             _ => ChatKind::Channel,
         };
         Ok((id, kind))
