@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(load(&path, &ChainConfig::default()).expect("loads").0, header);
 
         let whole = fs::read(&path).expect("is there");
-        for cut in 0..whole.len() {
+        for cut in (0..whole.len()).step_by(1 + whole.len() / 200) {
             fs::write(&path, &whole[..cut]).expect("writes");
             assert!(load(&path, &ChainConfig::default()).is_err(), "cut to {cut} of {}", whole.len());
         }

@@ -42,6 +42,7 @@ pub async fn run(
         written: recovered.written,
         chain: recovered.chain,
         resolved: Vec::new(),
+        outputs: BatchBuilder::default(),
         in_flight: VecDeque::new(),
         since_checkpoint: 0,
         broker: broker.clone(),
@@ -93,6 +94,8 @@ struct Stage {
     chain: Chain,
     /// What the newest input resolved: itself first, then revised descendants. Kept for its allocation.
     resolved: Vec<Resolved>,
+    /// Empty between batches. Kept for its allocation.
+    outputs: BatchBuilder,
     in_flight: VecDeque<Ack>,
     since_checkpoint: u64,
     progress: Arc<Progress>,
@@ -116,7 +119,7 @@ impl Stage {
 
     /// Attributes records in order and appends what comes of them in one step.
     async fn attribute(&mut self, records: impl Iterator<Item = RecordRef<'_>>) -> Result<(), Error> {
-        let mut outputs = BatchBuilder::default();
+        let mut outputs = std::mem::take(&mut self.outputs);
         let mut dead = BatchBuilder::default();
         for record in records {
             match MessageHead::decode(record.value) {
@@ -127,10 +130,11 @@ impl Stage {
             self.since_checkpoint += 1;
         }
         self.progress.evicted.store(self.chain.stats().evicted, Ordering::Relaxed);
-        let appends: Vec<_> = [(self.output.clone(), outputs), (self.dead_letters.clone(), dead)]
+        let appends: Vec<_> = [(self.output.clone(), outputs.take()), (self.dead_letters.clone(), dead)]
             .into_iter()
             .filter(|(_, batch)| !batch.is_empty())
             .collect();
+        self.outputs = outputs;
         if appends.is_empty() {
             return Ok(());
         }

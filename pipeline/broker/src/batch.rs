@@ -30,6 +30,16 @@ impl BatchBuilder {
         self.lengths.push((length(key.len()), length(value_len)));
     }
 
+    /// Takes the records out, leaving room for as many again: buffers that grow from nothing for each append cost a
+    /// tenth of an import in fresh pages.
+    pub fn take(&mut self) -> Self {
+        let room = Self {
+            lengths: Vec::with_capacity(self.lengths.len()),
+            data: Vec::with_capacity(self.data.len()),
+        };
+        std::mem::replace(self, room)
+    }
+
     /// Number of records.
     pub fn len(&self) -> usize {
         self.lengths.len()

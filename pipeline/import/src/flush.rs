@@ -133,7 +133,7 @@ impl Collector {
             imports.push_with(self.progress.file_id.as_bytes(), |out| self.progress.encode_into(out));
         }
         let partitions = |topic, all: &mut Vec<BatchBuilder>| -> Vec<_> {
-            let taken = all.iter_mut().map(std::mem::take).enumerate();
+            let taken = all.iter_mut().map(BatchBuilder::take).enumerate();
             taken.map(|(partition, batch)| (TopicPartition::new(topic, partition as u32), batch)).collect()
         };
         let mut batches = partitions(topics::MESSAGES, &mut self.messages);
