@@ -96,7 +96,8 @@ pub(crate) fn enclosing(text: &str, start: usize, end: usize) -> Option<(&'stati
     }
     let before = &text[run_start(text, start)..start];
     let after = &text[end..run_end(text, end)];
-    let run_end = end + after.len();
+    // Of a hit that goes on behind a space only the beginning lies in the run.
+    let run_end = run_end(text, start);
     if before.contains("://") || before.ends_with("www.") || before.contains("/www.") {
         return Some(("inside a link", run_end));
     }
@@ -104,7 +105,9 @@ pub(crate) fn enclosing(text: &str, start: usize, end: usize) -> Option<(&'stati
         if behind_at.is_empty() {
             return Some(("part of an @username or an address", end));
         }
-        if local.bytes().next_back().is_some_and(is_local_byte) && behind_at.bytes().all(is_host_byte) {
+        let domain_end = end + after.bytes().take_while(|&b| is_host_byte(b)).count();
+        let domain = &text[start - behind_at.len()..domain_end];
+        if local.bytes().next_back().is_some_and(is_local_byte) && is_host(domain, true) {
             return Some(("inside an e-mail address", run_end));
         }
     }

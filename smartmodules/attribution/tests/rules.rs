@@ -104,6 +104,7 @@ fn quotes_do_not_count() {
         ("USDT-ADA, BTC-DOT, USDT_SOL, ETH_LINK", "cardano polkadot solana chainlink"),
         ("BTC/ADA", "cardano"),
         ("ADA/BTC/USDT", "cardano"),
+        ("Bitcoin Cash-BTC, Bitcoin Cash / BTC", "bitcoin-cash bitcoin-cash"),
     ]);
 }
 
