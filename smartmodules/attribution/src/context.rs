@@ -145,11 +145,9 @@ fn is_host(host: &str, has_path: bool) -> bool {
     }
     let is_lower = !top.bytes().any(|b| b.is_ascii_uppercase());
     let known = |tops: &[&str]| tops.iter().any(|known| known.eq_ignore_ascii_case(top));
-    if has_path {
-        return known(&TOP_DOMAINS) || known(&WORD_DOMAINS);
-    }
     // "BTC.Top" is two sentences; "BITCOIN.COM" is a host.
-    known(&TOP_DOMAINS) && (is_lower || top.eq_ignore_ascii_case("com") || top.eq_ignore_ascii_case("org"))
+    let is_cased = is_lower || ["com", "org", "me"].iter().any(|known| known.eq_ignore_ascii_case(top));
+    is_cased && !host.contains("..") && (known(&TOP_DOMAINS) || has_path && known(&WORD_DOMAINS))
 }
 
 fn is_host_byte(byte: u8) -> bool {
