@@ -105,7 +105,9 @@ pub(crate) fn enclosing(text: &str, start: usize, end: usize) -> Option<(&'stati
         if behind_at.is_empty() {
             return Some(("part of an @username or an address", end));
         }
-        if local.bytes().next_back().is_some_and(is_local_byte) && behind_at.bytes().all(is_host_byte) {
+        let domain_end = end + after.bytes().take_while(|&b| is_host_byte(b)).count();
+        let domain = &text[start - behind_at.len()..domain_end];
+        if local.bytes().next_back().is_some_and(is_local_byte) && is_host(domain, true) {
             return Some(("inside an e-mail address", run_end));
         }
     }
@@ -143,11 +145,9 @@ fn is_host(host: &str, has_path: bool) -> bool {
     }
     let is_lower = !top.bytes().any(|b| b.is_ascii_uppercase());
     let known = |tops: &[&str]| tops.iter().any(|known| known.eq_ignore_ascii_case(top));
-    if has_path {
-        return known(&TOP_DOMAINS) || known(&WORD_DOMAINS);
-    }
     // "BTC.Top" is two sentences; "BITCOIN.COM" is a host.
-    known(&TOP_DOMAINS) && (is_lower || top.eq_ignore_ascii_case("com") || top.eq_ignore_ascii_case("org"))
+    let is_cased = is_lower || ["com", "org", "me"].iter().any(|known| known.eq_ignore_ascii_case(top));
+    is_cased && !host.contains("..") && (known(&TOP_DOMAINS) || has_path && known(&WORD_DOMAINS))
 }
 
 fn is_host_byte(byte: u8) -> bool {

@@ -84,6 +84,8 @@ enum Judgement {
 struct Reading<'t> {
     text: &'t str,
     look: Option<Look>,
+    /// The mention before the hit: its coin and its end.
+    previous: Option<(u16, usize)>,
 }
 
 const GOES_ON: &str = "the word goes on";
@@ -143,7 +145,7 @@ impl Matcher {
 
     fn read<O: Observer>(&self, text: &str, out: &mut Vec<Mention>, observer: &mut O) {
         out.clear();
-        let mut reading = Reading { text, look: None };
+        let mut reading = Reading { text, look: None, previous: None };
         let mut pending = false;
         let mut at = 0;
         while let Some(hit) = self.automaton.find(Input::new(text).range(at..)) {
@@ -165,6 +167,7 @@ impl Matcher {
                     Judgement::Mention(mention) => {
                         pending |= mention.standing == Standing::Pending;
                         at = mention.end;
+                        reading.previous = Some((mention.coin, mention.end));
                         out.push(mention);
                         break;
                     }
@@ -206,7 +209,7 @@ impl Matcher {
         let outer = start - tag.map_or(0, |(width, _)| width);
 
         let side = if beside_separator(text, outer, end) {
-            self.elements.side(text, outer, end, coin)
+            self.elements.side(text, (outer, end), coin, reading.previous)
         } else {
             Side::Alone
         };

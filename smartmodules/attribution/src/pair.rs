@@ -126,8 +126,15 @@ impl Elements {
         (3..tail.len()).any(|cut| is_quote(&tail[..cut]) && is_contract(&tail[cut..]))
     }
 
-    /// On which side of a pair the hit `start..end` stands; `start` is before its sign.
-    pub(crate) fn side(&self, text: &str, start: usize, end: usize, coin: u16) -> Side {
+    /// On which side of a pair the hit `start..end` of `coin` stands; `start` is before its sign. `previous` is the
+    /// mention before it, its coin and its end, which makes the words of "Bitcoin Cash/BTC" one base.
+    pub(crate) fn side(
+        &self,
+        text: &str,
+        (start, end): (usize, usize),
+        coin: u16,
+        previous: Option<(u16, usize)>,
+    ) -> Side {
         let left = left_of(text, start);
         let right = right_of(text, end);
         if left.is_none() && right.is_none() {
@@ -139,7 +146,10 @@ impl Elements {
             return Side::Alone;
         }
         if let Some(left) = &left {
-            let other = self.element(left.word);
+            let mut other = self.element(left.word);
+            if let Some((coin, _)) = previous.filter(|&(_, end)| end == left.end) {
+                other.coin = Some(coin);
+            }
             let same = other.coin.is_some() && other.coin == me.coin;
             match (other.quote, me.quote) {
                 _ if same => {}

@@ -38,6 +38,8 @@ pub(crate) fn class(c: char) -> Class {
         // Letters in circles and squares are emoji to those who write them; U+02BC stands for an apostrophe.
         '\u{2460}'..='\u{24FF}' | '\u{2776}'..='\u{2793}' | '\u{1F100}'..='\u{1F1FF}' => Class::Gap,
         '\u{02B9}'..='\u{02BF}' => Class::Gap,
+        // The Arabic stretch, by which an article is set off: الـBTC.
+        '\u{0640}' => Class::Gap,
         '\u{0E00}'..='\u{0FFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' => unspaced(c),
         '\u{2E80}'..='\u{2FDF}' | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{30FF}' => unspaced(c),
         '\u{31F0}'..='\u{31FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' => unspaced(c),

@@ -261,7 +261,8 @@ enum Side {
     Quote,
 }
 
-fn side(text: &[char], start: usize, end: usize, coin: usize) -> Side {
+/// `previous` is the mention before, its coin and its end.
+fn side(text: &[char], start: usize, end: usize, coin: usize, previous: Option<(usize, usize)>) -> Side {
     let (words, me) = row(text, start, end);
     let low: Vec<String> = words.iter().map(|word| word.0.to_lowercase()).collect();
     let coins: Vec<Option<usize>> =
@@ -278,7 +279,11 @@ fn side(text: &[char], start: usize, end: usize, coin: usize) -> Side {
     if me > 0 {
         let (other, separator, tagged) = (&low[me - 1], words[me - 1].1, words[me - 1].2);
         let written = &words[me - 1].0;
-        if coins[me - 1] != Some(coin) {
+        // A name of two words is one base: its mention ended where the separator begins.
+        let gap =
+            |&(_, end): &(usize, usize)| text[end..start].iter().all(|c| " /-_".contains(*c)) && end < start;
+        let left = previous.filter(gap).map(|(coin, _)| coin).or(coins[me - 1]);
+        if left != Some(coin) {
             if money(other) && (!is_quote(my) || ["usdt", "usd"].contains(&other.as_str())) {
                 return Side::Base;
             }
@@ -286,11 +291,9 @@ fn side(text: &[char], start: usize, end: usize, coin: usize) -> Side {
             let hyphened = other != "etf"
                 && (*written == written.to_uppercase()
                     || (3..=6).contains(&other.len())
-                        && !["the", "dog", "near", "link"].contains(&other.as_str()));
-            let base = coins[me - 1].is_some()
-                || is_quote(other)
-                || tagged
-                || ticker_like && (separator != '-' || hyphened);
+                        && !["the", "dog", "near", "link", "cash"].contains(&other.as_str()));
+            let base =
+                left.is_some() || is_quote(other) || tagged || ticker_like && (separator != '-' || hyphened);
             if is_quote(my) && base {
                 return Side::Quote;
             }
@@ -380,6 +383,7 @@ fn judge(
     whole: &str,
     start: usize,
     form: &(&str, usize, Word, bool),
+    previous: Option<(usize, usize)>,
 ) -> Option<(usize, usize, Found)> {
     let (name, coin, word, plural) = *form;
     let mut end = start + name.chars().count();
@@ -405,7 +409,7 @@ fn judge(
         _ => false,
     };
     let outer = start - usize::from(tag);
-    let side = side(text, outer, end, coin);
+    let side = side(text, outer, end, coin, previous);
     let mut pair = side == Side::Base;
     if before == Class::Under && !pair {
         return None;
@@ -468,10 +472,12 @@ fn model(whole: &str) -> Vec<usize> {
     forms.sort_by_key(|form| std::cmp::Reverse(form.0.chars().count()));
     let mut found: Vec<(usize, Found)> = Vec::new();
     let mut at = 0;
+    let mut previous = None;
     while at < text.len() {
-        match forms.iter().find_map(|form| judge(&text, whole, at, form)) {
+        match forms.iter().find_map(|form| judge(&text, whole, at, form, previous)) {
             Some((end, coin, standing)) => {
                 found.push((coin, standing));
+                previous = Some((coin, end));
                 at = end;
             }
             None => at += 1,

@@ -104,6 +104,7 @@ fn quotes_do_not_count() {
         ("USDT-ADA, BTC-DOT, USDT_SOL, ETH_LINK", "cardano polkadot solana chainlink"),
         ("BTC/ADA", "cardano"),
         ("ADA/BTC/USDT", "cardano"),
+        ("Bitcoin Cash-BTC, Bitcoin Cash / BTC", "bitcoin-cash bitcoin-cash"),
     ]);
 }
 
@@ -152,6 +153,7 @@ fn boundaries_are_those_of_unicode() {
         ("🚀BTC🚀 1️⃣BTC ✅BTC️ 🅰️BTC", "bitcoin bitcoin bitcoin bitcoin"),
         ("\u{200b}BTC\u{200d} \u{feff}ETH", "bitcoin ethereum"),
         ("0.5BTC 100ETH", ""), // a digit goes on
+        ("الـBTC اليوم", "bitcoin"),
         ("𝐁BTC", ""),
     ]);
 }
@@ -189,6 +191,7 @@ fn nothing_counts_inside_links_and_addresses() {
         ("see https://example.com/ETH🚀BTC", "bitcoin"), // emoji end a link
         ("https://example.com，BTC", "bitcoin"),
         ("BTC.D BTC.Next stop BTC...ETH", "bitcoin bitcoin bitcoin ethereum"),
+        ("how to buy..ETH...? Get ETH.Info", "ethereum ethereum"),
         ("BTC@9000, ETH @ 200", "bitcoin ethereum"),
         ("0xBTC5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", ""),
         ("Crypto.com Coin", "crypto-com-chain"),
