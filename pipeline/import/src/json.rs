@@ -174,6 +174,11 @@ deserialize_any!(Replies, "a number of replies", {
     }
 });
 
+/// A text that says something.
+pub(crate) fn non_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,6 @@
 //! Entities and media are named as in TDLib, in snake case. A word that is missing here keeps its own name in snake
 //! case, so that something new in Telegram is kept and not lost.
 
-use std::borrow::Cow;
-
 use tickertape_records::EventKind;
 
 /// The kind of an entity, from Telethon's class or Telegram Desktop's `type`.
@@ -104,11 +102,6 @@ fn snake_case(name: &str) -> String {
         out.push(letter.to_ascii_lowercase());
     }
     out
-}
-
-/// A title or name that says something.
-pub(crate) fn non_empty<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
-    Some(text.into()).filter(|text| !text.is_empty()).map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -316,4 +316,8 @@ async fn a_record_beyond_all_bounds_is_shown_and_passed_over() {
 
     let imported = log.import_content("dump", lines([1]) + &huge + "\n" + &lines([3])).await;
     assert_eq!((imported.ids(), position(&imported.dead()[0])), (vec![1, 3], 2));
+
+    // One that is merely broken is kept to its first MiB, whole characters only.
+    let broken = log.import_content("dump", lines([1]) + "{" + &"é".repeat(1 << 20)).await.dead();
+    assert_eq!((broken[0].record.len(), broken[0].record.chars().last()), ((1 << 20) - 1, Some('é')));
 }

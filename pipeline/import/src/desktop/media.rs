@@ -4,8 +4,8 @@ use serde::Deserialize;
 use tickertape_records::Media;
 
 use super::message::Element;
-use crate::json::Label;
-use crate::vocabulary::{media_kind, non_empty};
+use crate::json::{Label, non_empty};
+use crate::vocabulary::media_kind;
 
 #[derive(Deserialize)]
 pub(super) struct Contact {
@@ -63,11 +63,11 @@ fn document(element: &mut Element<'_>) -> Media {
     let kind = element.media_type.take().map_or_else(|| "document".to_owned(), |kind| media_kind(&kind.0));
     // In place of a file that was not exported, `file` says so in parentheses.
     let path = element.file.take().filter(|path| !path.starts_with('('));
-    let base_name = path.and_then(|path| path.rsplit('/').next().and_then(non_empty));
+    let base_name = path.and_then(|path| path.rsplit('/').next().map(str::to_owned));
     Media {
         kind,
         mime_type: element.mime_type.take(),
-        file_name: element.file_name.take().or(base_name),
+        file_name: element.file_name.take().or(base_name).and_then(non_empty),
         title: element.sticker_emoji.take().or_else(|| element.title.take()),
         ..Media::default()
     }

@@ -8,8 +8,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use tickertape_records::Entity;
 
-use crate::json::Peer;
-use crate::vocabulary::{entity_kind, non_empty};
+use crate::json::{Peer, non_empty};
+use crate::vocabulary::entity_kind;
 
 /// The value of `text` or `text_entities`: a string, or a list of strings and pieces.
 #[derive(Debug, Default, PartialEq)]

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use tickertape_records::Media;
 
-use crate::json::{Label, Text};
-use crate::vocabulary::{media_kind, non_empty};
+use crate::json::{Label, Text, non_empty};
+use crate::vocabulary::media_kind;
 
 #[derive(Deserialize)]
 pub(super) struct Attachment<'a> {

@@ -10,8 +10,8 @@ use tickertape_records::{Button, ChatKind, Entity, Forward, Message, Reaction, S
 use super::media::Attachment;
 use super::service;
 use crate::flush::Record;
-use crate::json::{Label, Peer, Replies, Text, Timestamp};
-use crate::vocabulary::{entity_kind, non_empty};
+use crate::json::{Label, Peer, Replies, Text, Timestamp, non_empty};
+use crate::vocabulary::entity_kind;
 
 #[derive(Deserialize)]
 pub(super) struct Line<'a> {
