@@ -121,12 +121,10 @@ async fn write<T: Table>(
     progress: &Progress,
 ) -> Result<OpenRange<T>> {
     let range = Arc::new(off_thread(move || range.sort()).await);
+    // Each step owns what it works on: a stream of futures that borrow cannot be spawned.
     let files = stream::iter(range.months.clone())
-        .then(|month| encode_month::<T>(&range, month))
-        .map_ok(|(file, bytes)| async move {
-            archive.write(&format!("{}/{}", T::NAME, file.name), bytes.into()).await?;
-            Ok(file)
-        })
+        .then(|month| encode_month::<T>(Arc::clone(&range), month))
+        .map_ok(|(file, bytes)| write_file(archive.clone(), T::NAME, file, bytes))
         .try_buffered(FILES_IN_FLIGHT)
         .try_collect()
         .await?;
@@ -136,15 +134,24 @@ async fn write<T: Table>(
     Ok(range.following())
 }
 
-async fn encode_month<T: Table>(range: &Arc<SortedRange>, month: Month) -> Result<(CommittedFile, Vec<u8>)> {
+async fn encode_month<T: Table>(range: Arc<SortedRange>, month: Month) -> Result<(CommittedFile, Vec<u8>)> {
     let range_name = commit::range_name(&range.at, range.first, range.last());
     let name = format!("month={}/{range_name}.parquet", month.name);
     let rows = month.rows.len() as u64;
-    let range = Arc::clone(range);
     let bytes = off_thread(move || encode::encode::<T>(&range, &month))
         .await
         .map_err(|source| Error::Encode { file: format!("{}/{name}", T::NAME), source })?;
     Ok((CommittedFile { name, rows, bytes: bytes.len() as u64 }, bytes))
+}
+
+async fn write_file(
+    archive: Archive,
+    table: &'static str,
+    file: CommittedFile,
+    bytes: Vec<u8>,
+) -> Result<CommittedFile> {
+    archive.write(&format!("{table}/{}", file.name), bytes.into()).await?;
+    Ok(file)
 }
 
 /// Runs what keeps a core busy or blocks on the disk where it does not hold up other stages.
