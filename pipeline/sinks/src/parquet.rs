@@ -68,8 +68,8 @@ pub async fn run(
     progress: Arc<Progress>,
 ) -> Result<()> {
     match at.topic.as_str() {
-        topics::ATTRIBUTED => run_table::<Messages>(archive, broker, at, phase, progress).await,
-        topics::EVENTS => run_table::<Events>(archive, broker, at, phase, progress).await,
+        topics::ATTRIBUTED => run_table::<Messages>(archive, broker, at, phase, &progress).await,
+        topics::EVENTS => run_table::<Events>(archive, broker, at, phase, &progress).await,
         _ => Err(Error::NoTable { topic: at.topic }),
     }
 }
@@ -79,7 +79,7 @@ async fn run_table<T: Table>(
     broker: Arc<dyn Broker>,
     at: TopicPartition,
     phase: watch::Receiver<Phase>,
-    progress: Arc<Progress>,
+    progress: &Progress,
 ) -> Result<()> {
     let history = History::read(archive, T::NAME, &at).await?;
     let topic = broker.topic(&at.topic).await?;
@@ -104,11 +104,11 @@ async fn run_table<T: Table>(
             if !ended {
                 break;
             }
-            range = write(archive, range, epoch, &progress).await?;
+            range = write(archive, range, epoch, progress).await?;
         }
     }
     if follower.phase() == Phase::Draining && !range.is_empty() {
-        write(archive, range, epoch, &progress).await?;
+        write(archive, range, epoch, progress).await?;
     }
     Ok(())
 }
@@ -121,9 +121,10 @@ async fn write<T: Table>(
     progress: &Progress,
 ) -> Result<OpenRange<T>> {
     let range = Arc::new(off_thread(move || range.sort()).await);
+    // Each step owns what it works on: a stream of futures that borrow cannot be spawned.
     let files = stream::iter(range.months.clone())
-        .then(|month| encode_month::<T>(range.clone(), month))
-        .map_ok(|(file, bytes)| put::<T>(archive.clone(), file, bytes))
+        .then(|month| encode_month::<T>(Arc::clone(&range), month))
+        .map_ok(|(file, bytes)| write_file(archive.clone(), T::NAME, file, bytes))
         .try_buffered(FILES_IN_FLIGHT)
         .try_collect()
         .await?;
@@ -131,11 +132,6 @@ async fn write<T: Table>(
     progress.records.fetch_add(range.rows() + range.superseded + range.repeats, Ordering::Relaxed);
     progress.dead_letters.fetch_add(range.unreadable, Ordering::Relaxed);
     Ok(range.following())
-}
-
-async fn put<T: Table>(archive: Archive, file: CommittedFile, bytes: Vec<u8>) -> Result<CommittedFile> {
-    archive.write(&format!("{}/{}", T::NAME, file.name), bytes.into()).await?;
-    Ok(file)
 }
 
 async fn encode_month<T: Table>(range: Arc<SortedRange>, month: Month) -> Result<(CommittedFile, Vec<u8>)> {
@@ -146,6 +142,16 @@ async fn encode_month<T: Table>(range: Arc<SortedRange>, month: Month) -> Result
         .await
         .map_err(|source| Error::Encode { file: format!("{}/{name}", T::NAME), source })?;
     Ok((CommittedFile { name, rows, bytes: bytes.len() as u64 }, bytes))
+}
+
+async fn write_file(
+    archive: Archive,
+    table: &'static str,
+    file: CommittedFile,
+    bytes: Vec<u8>,
+) -> Result<CommittedFile> {
+    archive.write(&format!("{table}/{}", file.name), bytes.into()).await?;
+    Ok(file)
 }
 
 /// Runs what keeps a core busy or blocks on the disk where it does not hold up other stages.

@@ -124,7 +124,7 @@ impl History {
             .collect();
         ranges.sort();
         let commits: Vec<(Commit, String)> = stream::iter(ranges)
-            .map(|(range, name)| read_commit(archive, at, range, name))
+            .map(|(range, name)| read_commit(archive.clone(), at.clone(), range, name))
             .buffered(READS_AT_ONCE)
             .try_collect()
             .await?;
@@ -151,8 +151,8 @@ impl History {
 }
 
 async fn read_commit(
-    archive: &Archive,
-    at: &TopicPartition,
+    archive: Archive,
+    at: TopicPartition,
     range: (Offset, Offset),
     name: String,
 ) -> Result<(Commit, String)> {

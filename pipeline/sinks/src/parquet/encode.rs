@@ -1,7 +1,7 @@
 //! How a file is encoded: one place for compression, page sizes, dictionaries and metadata.
 
-use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
+use ::parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::errors::Result;
 use ::parquet::file::metadata::{KeyValue, SortingColumn};
@@ -36,7 +36,7 @@ pub(super) const PROGRAM: &str = concat!("tickertape ", env!("CARGO_PKG_VERSION"
 pub(super) fn encode<T: Table>(range: &SortedRange, month: &Month) -> Result<Vec<u8>> {
     let schema = T::schema();
     let options = ArrowWriterOptions::new()
-        .with_properties(properties::<T>(&schema, metadata(range)))
+        .with_properties(properties::<T>(&schema, metadata(range))?)
         .with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     let mut start = month.rows.start;
@@ -65,7 +65,7 @@ fn metadata(range: &SortedRange) -> Vec<KeyValue> {
     .into()
 }
 
-fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> WriterProperties {
+fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("zstd has this level");
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
@@ -74,7 +74,7 @@ fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> WriterPr
         .set_data_page_row_count_limit(usize::MAX)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_enabled(false)
-        .set_sorting_columns(Some(sorting(schema)))
+        .set_sorting_columns(Some(sorting(schema)?))
         .set_key_value_metadata(Some(metadata))
         .set_column_bloom_filter_enabled(ColumnPath::from("chat_id"), true);
     for path in T::DICTIONARY {
@@ -83,18 +83,20 @@ fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> WriterPr
     for path in T::DELTA {
         properties = properties.set_column_encoding(column_path(path), Encoding::DELTA_BINARY_PACKED);
     }
-    properties.build()
+    Ok(properties.build())
 }
 
 fn column_path(path: &str) -> ColumnPath {
     ColumnPath::new(path.split('.').map(str::to_owned).collect())
 }
 
-fn sorting(schema: &SchemaRef) -> Vec<SortingColumn> {
-    let leaf = |name: &str| schema.index_of(name).ok().and_then(|index| i32::try_from(index).ok());
-    SORTED_BY
+/// The sorting columns by their place among the leaves of the schema, where a nested column has several.
+fn sorting(schema: &SchemaRef) -> Result<Vec<SortingColumn>> {
+    let leaves = ArrowSchemaConverter::new().convert(schema)?;
+    let place = |name: &str| leaves.columns().iter().position(|leaf| leaf.path().string() == name);
+    Ok(SORTED_BY
         .iter()
-        .filter_map(|name| leaf(name))
-        .map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: true })
-        .collect()
+        .filter_map(|name| place(name))
+        .map(|place| SortingColumn { column_idx: place as i32, descending: false, nulls_first: true })
+        .collect())
 }
