@@ -9,83 +9,12 @@ use crate::mention::Kind;
 const REACH: usize = 1024;
 
 /// Endings by which a dotted word without a scheme is a host.
-const TOP_DOMAINS: [&str; 72] = [
-    "com",
-    "org",
-    "net",
-    "io",
-    "co",
-    "info",
-    "biz",
-    "app",
-    "dev",
-    "xyz",
-    "tech",
-    "site",
-    "online",
-    "store",
-    "shop",
-    "club",
-    "pro",
-    "live",
-    "news",
-    "world",
-    "finance",
-    "exchange",
-    "network",
-    "money",
-    "cash",
-    "fund",
-    "fi",
-    "markets",
-    "trade",
-    "trading",
-    "capital",
-    "digital",
-    "global",
-    "group",
-    "games",
-    "game",
-    "space",
-    "website",
-    "top",
-    "vip",
-    "link",
-    "page",
-    "blog",
-    "media",
-    "market",
-    "academy",
-    "foundation",
-    "community",
-    "ai",
-    "gg",
-    "tv",
-    "ly",
-    "cc",
-    "eu",
-    "ru",
-    "ua",
-    "uk",
-    "us",
-    "de",
-    "fr",
-    "cn",
-    "jp",
-    "kr",
-    "br",
-    "ir",
-    "nl",
-    "pl",
-    "tr",
-    "ch",
-    "ca",
-    "eth",
-    "sol",
-];
+const TOP_DOMAINS: &str = "com org net io co info biz app dev xyz tech site online store shop club pro live news world \
+    finance exchange network money cash fund fi markets trade trading capital digital global group \
+    games game space website top vip link page blog media market academy foundation community ai gg \
+    tv ly cc eu ru ua uk us de fr cn jp kr br ir nl pl tr ch ca eth sol";
 /// Endings that are words too: they make a host only before a path.
-const WORD_DOMAINS: [&str; 14] =
-    ["me", "to", "in", "is", "it", "so", "at", "be", "as", "my", "id", "gl", "es", "im"];
+const WORD_DOMAINS: &str = "me to in is it so at be as my id gl es im";
 
 /// Why the hit `start..end` is no mention wherever it stands in such a run, and where the run ends.
 pub(crate) fn enclosing(text: &str, start: usize, end: usize) -> Option<(&'static str, usize)> {
@@ -144,10 +73,10 @@ fn is_host(host: &str, has_path: bool) -> bool {
         return false;
     }
     let is_lower = !top.bytes().any(|b| b.is_ascii_uppercase());
-    let known = |tops: &[&str]| tops.iter().any(|known| known.eq_ignore_ascii_case(top));
+    let known = |tops: &str| tops.split(' ').any(|known| known.eq_ignore_ascii_case(top));
     // "BTC.Top" is two sentences; "BITCOIN.COM" is a host.
     let is_cased = is_lower || ["com", "org", "me"].iter().any(|known| known.eq_ignore_ascii_case(top));
-    is_cased && !host.contains("..") && (known(&TOP_DOMAINS) || has_path && known(&WORD_DOMAINS))
+    is_cased && !host.contains("..") && (known(TOP_DOMAINS) || has_path && known(WORD_DOMAINS))
 }
 
 fn is_host_byte(byte: u8) -> bool {

@@ -49,7 +49,7 @@ pub struct Mention {
     pub coin: u16,
     /// Its form.
     pub kind: Kind,
-    /// How sure it is, while the text is being read; always [`Standing::Counted`] afterwards.
+    /// What it means for other mentions while the text is being read; nothing afterwards.
     pub(crate) standing: Standing,
 }
 

@@ -209,6 +209,7 @@ fn ambiguous_tickers_need_capitals() {
         ("LINK 25.3", "chainlink"), // nothing else to compare its capitals with
         ("ONE more, the big ONE, M", ""),
         ("#one $one ONE/USDT", "harmony harmony harmony"),
+        ("TIDAK ADA STOK, kata admin grup", ""),
         ("JOIN LINK below, use this LINK", ""),
     ]);
 }
