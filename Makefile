@@ -12,7 +12,7 @@ export TICKERTAPE_SHARED
 N ?= 10
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build test test-rust test-readers crash-test bench lint fmt wasm-check deny clean
+.PHONY: help run build test crash-test bench lint fmt wasm-check deny clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,13 +23,9 @@ run: ## Read the sample export: compile, attribute, store, show the summary
 build: ## Compile the program to target/release/tickertape
 	cargo build --release --package tickertape
 
-test: test-rust test-readers ## Run every test: Rust, a real Postgres where there is one, four Parquet readers
-
-test-rust:
+test: ## Run every test: Rust, a real Postgres where there is one, four Parquet readers from PyPI
+	tests/readers/venv.sh
 	cargo test --release --workspace
-
-test-readers: build
-	tests/readers/run.sh $(BINARY)
 
 crash-test: build ## Kill `run` at random instants N times over (N=200), check nothing is lost or doubled
 	cargo build --release --package tickertape-crash-test

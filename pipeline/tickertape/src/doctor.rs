@@ -95,11 +95,13 @@ async fn log(data: &DataDir) -> Result<String> {
 }
 
 async fn database(config: &Config, data: &DataDir) -> Result<String> {
-    let database = Database::open(db::target(config, data)?).await?;
+    let target = db::target(config, data)?;
+    let place = target.to_string();
+    let database = Database::open(target).await?;
     let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(database.pool()).await?;
     let messages: i64 =
         sqlx::query_scalar("SELECT count(*) FROM messages").fetch_one(database.pool()).await?;
-    let found = format!("PostgreSQL {version} at {}, {messages} messages", database.url_masked());
+    let found = format!("{place}, version {version}, {messages} messages");
     database.close().await?;
     Ok(found)
 }

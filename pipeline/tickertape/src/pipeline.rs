@@ -35,7 +35,9 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&data.log())?);
     create_topics(&*broker, &config).await?;
     let coin_list = lists::publish(&*broker, &list).await?;
-    let database = Arc::new(Database::open(db::target(&config, &data)?).await?);
+    let target = db::target(&config, &data)?;
+    let database_place = target.to_string();
+    let database = Arc::new(Database::open(target).await?);
     let archive = Arc::new(Archive::local(&data.archive())?);
     let counters = Counters::default();
 
@@ -117,7 +119,9 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
         (false, true) => Ending::Drained,
         (false, false) => Ending::Incomplete,
     };
-    let report = Report::gather(&database, &data, &counters, imported, started.elapsed(), ending).await?;
+    let report =
+        Report::gather(&database, database_place, &data, &counters, imported, started.elapsed(), ending)
+            .await?;
     if let Ok(database) = Arc::try_unwrap(database).map_err(|_| ()) {
         database.close().await?;
     }

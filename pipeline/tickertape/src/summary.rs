@@ -37,13 +37,14 @@ pub(crate) struct Report {
     dead_letters: u64,
     /// Coin and messages in the whole database, not of this run alone.
     top_coins: Vec<(String, i64)>,
-    database: String,
+    database_place: String,
     data: DataDir,
 }
 
 impl Report {
     pub(crate) async fn gather(
         database: &Database,
+        database_place: String,
         data: &DataDir,
         counters: &Counters,
         imported: tickertape_import::Summary,
@@ -72,7 +73,7 @@ impl Report {
             dead_letters: imported.appended.dead_letters + attribution.dead_letters.load(Relaxed),
             imported,
             top_coins,
-            database: database.url_masked(),
+            database_place,
             data: data.clone(),
         })
     }
@@ -142,7 +143,7 @@ fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for broken in &imported.broken {
         writeln!(out, "Could not be read to its end: {}: {}", escape(&broken.path), escape(&broken.reason))?;
     }
-    writeln!(out, "Database: {}", report.database)?;
+    writeln!(out, "Database: {}", report.database_place)?;
     writeln!(out, "Archive:  {}", report.data.archive().display())?;
     let data = shell_words(&report.data);
     writeln!(out, "Next, try:")?;

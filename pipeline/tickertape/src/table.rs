@@ -15,7 +15,12 @@ pub(crate) fn print(header: &[String], rows: &[Vec<Option<String>>]) -> io::Resu
     write(&mut io::BufWriter::new(stdout.lock()), header, rows, aligned)
 }
 
-fn write(out: &mut impl Write, header: &[String], rows: &[Vec<Option<String>>], aligned: bool) -> io::Result<()> {
+fn write(
+    out: &mut impl Write,
+    header: &[String],
+    rows: &[Vec<Option<String>>],
+    aligned: bool,
+) -> io::Result<()> {
     let cell = |cell: &Option<String>| match cell {
         Some(text) if aligned => shorten(&escape(text)),
         Some(text) => escape(text),
@@ -32,7 +37,13 @@ fn write(out: &mut impl Write, header: &[String], rows: &[Vec<Option<String>>], 
     }
     let rows: Vec<_> = rows.collect();
     let widths: Vec<usize> = (0..header.len())
-        .map(|i| rows.iter().map(|row| row[i].chars().count()).chain([header[i].chars().count()]).max().unwrap_or(0))
+        .map(|i| {
+            rows.iter()
+                .map(|row| row[i].chars().count())
+                .chain([header[i].chars().count()])
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let line = |row: &[String]| {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
@@ -55,7 +66,9 @@ pub(crate) fn escape(text: &str) -> String {
             '\n' => escaped.push_str("\\n"),
             '\r' => escaped.push_str("\\r"),
             '\t' => escaped.push_str("\\t"),
-            c if c.is_control() || is_direction_override(c) => escaped.push_str(&format!("\\u{{{:x}}}", c as u32)),
+            c if c.is_control() || is_direction_override(c) => {
+                escaped.push_str(&format!("\\u{{{:x}}}", c as u32))
+            }
             c => escaped.push(c),
         }
     }
@@ -80,7 +93,8 @@ mod tests {
 
     fn written(aligned: bool) -> String {
         let header = ["coin".to_owned(), "n".to_owned()];
-        let rows = [vec![Some("a\tb\x1b[2J".to_owned()), Some("1".to_owned())], vec![None, Some("20".to_owned())]];
+        let rows =
+            [vec![Some("a\tb\x1b[2J".to_owned()), Some("1".to_owned())], vec![None, Some("20".to_owned())]];
         let mut out = Vec::new();
         write(&mut out, &header, &rows, aligned).expect("memory");
         String::from_utf8(out).expect("text")

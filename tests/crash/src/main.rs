@@ -81,7 +81,10 @@ fn main() -> Result<()> {
         std::fs::remove_dir_all(&data)?;
         println!("run {run}/{}: {killed} kills, byte-equal", args.runs);
     }
-    println!("{} runs, {kills} kills: every message exactly once, byte-equal to the undisturbed run", args.runs);
+    println!(
+        "{} runs, {kills} kills: every message exactly once, byte-equal to the undisturbed run",
+        args.runs
+    );
     Ok(())
 }
 

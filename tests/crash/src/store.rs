@@ -52,7 +52,11 @@ impl Contents {
     pub(crate) fn holds_exactly(&self, expected: &Identities) -> Result<()> {
         for (table, identities) in [("messages", &expected.messages), ("events", &expected.events)] {
             let rows = self.tables[table].lines().skip(1).count();
-            ensure!(rows == identities.len(), "{table} in Postgres: {rows} rows, {} expected", identities.len());
+            ensure!(
+                rows == identities.len(),
+                "{table} in Postgres: {rows} rows, {} expected",
+                identities.len()
+            );
             self.archived(table, identities)?;
         }
         Ok(())
@@ -60,7 +64,9 @@ impl Contents {
 
     fn archived(&self, table: &str, expected: &BTreeSet<Identity>) -> Result<()> {
         let mut found = BTreeSet::new();
-        for (path, bytes) in self.archive.iter().filter(|(path, _)| path.starts_with(table) && is_parquet(path)) {
+        for (path, bytes) in
+            self.archive.iter().filter(|(path, _)| path.starts_with(table) && is_parquet(path))
+        {
             let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())
                 .and_then(|builder| builder.build())
                 .with_context(|| format!("{} is not readable", path.display()))?;
@@ -82,12 +88,14 @@ impl Contents {
     /// Byte for byte what the other holds.
     pub(crate) fn equals(&self, other: &Self) -> Result<()> {
         for (table, rows) in &self.tables {
-            if let Some((ours, theirs)) = rows.lines().zip(other.tables[table].lines()).find(|(a, b)| a != b) {
+            if let Some((ours, theirs)) = rows.lines().zip(other.tables[table].lines()).find(|(a, b)| a != b)
+            {
                 bail!("{table} differs from the undisturbed run:\n  {ours}\n  {theirs}");
             }
             ensure!(rows == &other.tables[table], "{table} has another number of rows than undisturbed");
         }
-        let (ours, theirs): (Vec<_>, Vec<_>) = (self.archive.keys().collect(), other.archive.keys().collect());
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            (self.archive.keys().collect(), other.archive.keys().collect());
         ensure!(ours == theirs, "other files than in the undisturbed run: {ours:?} instead of {theirs:?}");
         for (path, bytes) in &self.archive {
             ensure!(bytes == &other.archive[path], "{} differs from the undisturbed run", path.display());
