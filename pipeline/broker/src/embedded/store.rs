@@ -24,9 +24,9 @@ const STORE: &str = "store";
 /// created under this name first.
 const STORE_NEW: &str = "store.new";
 
-/// Write buffers of all partitions together; the largest is flushed beyond this. As tables are never merged, their
-/// size follows from it.
-const ACTIVE_BYTES: u64 = 24 * 1024 * 1024;
+/// Write buffers of all partitions together; the largest is flushed beyond this. Tables are never merged, so this is
+/// also how large they are.
+const ACTIVE_BYTES: u64 = 16 * 1024 * 1024;
 /// Full write buffers that wait to be flushed, of all partitions. The store sleeps for ever in a commit when four
 /// are waiting in one keyspace and its flushing thread has died of a full disk, so it never comes to four.
 const SEALED: usize = 2;

@@ -16,8 +16,7 @@ use super::stored::Stored;
 use super::topics::{Topic, Topics};
 use crate::{BatchBuilder, Error, Offset, Result, TopicInfo, TopicPartition, TopicSpec};
 
-/// Appends are gathered up to this size. More per sync is not faster (a sync here costs about as much as writing
-/// 1 MiB) and keeps those who wait for longer.
+/// Appends are gathered up to this size. A sync took 4 to 8 ms on a virtual disk, whatever was written up to here.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// Unix milliseconds.
