@@ -17,7 +17,7 @@ const IN_FLIGHT: usize = 8;
 const READ_BYTES: usize = 1024 * 1024;
 
 /// Prints records and megabytes a second, appended and read, the size on disk and the peak memory of each half.
-pub fn run() {
+pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     // Beside the program: the system's folder for temporary files may lie in memory, where a sync costs nothing.
     let program = std::env::current_exe().expect("a program has a path");

@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<()> {
         log::run();
     }
     if wanted(Figure::Postgres) {
-        postgres::run();
+        tokio::runtime::Runtime::new()?.block_on(postgres::run());
     }
     if wanted(Figure::Parquet) {
         parquet::run();

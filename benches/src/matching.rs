@@ -18,7 +18,7 @@ const TARGET: f64 = 0.6;
 
 /// Measures, and prints what it measured.
 #[allow(clippy::print_stdout, reason = "the figures are the output")]
-pub fn run() {
+pub(crate) fn run() {
     let Some(texts) = texts() else {
         println!("matching: skipped, no data/telegram/volume (set TICKERTAPE_SHARED)");
         return;

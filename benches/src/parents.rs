@@ -13,7 +13,7 @@ const TTL_SECONDS: i64 = 8 * 24 * 60 * 60;
 
 /// Fills a store with ten million messages within their TTL and prints its figures; one core, about 2 GB.
 #[allow(clippy::print_stdout, reason = "the figures are this program's data")]
-pub fn run() {
+pub(crate) fn run() {
     let before = resident_bytes();
     let mut chain = Chain::new(ChainConfig { ttl_seconds: TTL_SECONDS, max_entries: 2 * LIVE });
     let mut stream = Stream::new(&mut chain);

@@ -22,7 +22,7 @@ const ROWS: usize = 250_000;
 const ROUNDS: usize = 5;
 
 /// Prints rows a second of both and the median of the rounds' ratios.
-pub fn run() {
+pub(crate) fn run() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let log = Arc::new(Embedded::open(&dir.path().join("log")).expect("a new log opens"));
