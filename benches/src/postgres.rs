@@ -34,7 +34,11 @@ pub(crate) async fn run() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let messages = messages();
     let bytes: usize = messages.iter().map(Vec::len).sum();
-    println!("Postgres sink: {} messages, {:.0} bytes of record each", messages.len(), bytes as f64 / messages.len() as f64);
+    println!(
+        "Postgres sink: {} messages, {:.0} bytes of record each",
+        messages.len(),
+        bytes as f64 / messages.len() as f64
+    );
     let log = log(dir.path(), &messages).await;
     match server::Server::shared() {
         Some(server) => beside_psql(&server, log.clone(), messages.len(), dir.path()).await,
@@ -45,7 +49,8 @@ pub(crate) async fn run() {
 
 async fn beside_psql(server: &server::Server, log: Arc<dyn Broker>, rows: usize, dir: &Path) {
     let url = server.create_database(&[]);
-    let database = Database::open(Target::Server { url: url.clone() }).await.expect("the private server opens");
+    let database =
+        Database::open(Target::Server { url: url.clone() }).await.expect("the private server opens");
     let file = dir.join("rows");
     write(&database, log.clone()).await;
     let columns: String = sqlx::query_scalar(
@@ -61,7 +66,8 @@ async fn beside_psql(server: &server::Server, log: Arc<dyn Broker>, rows: usize,
         let mut best = (0.0_f64, 0.0_f64);
         for _ in 0..ROUNDS {
             empty(&database).await;
-            let yardstick = psql(&url, &format!("\\copy messages ({columns}) from '{}'{options}", file.display()));
+            let yardstick =
+                psql(&url, &format!("\\copy messages ({columns}) from '{}'{options}", file.display()));
             empty(&database).await;
             let ours = write(&database, log.clone()).await;
             let speeds = (rows as f64 / yardstick, rows as f64 / ours);
@@ -71,7 +77,9 @@ async fn beside_psql(server: &server::Server, log: Arc<dyn Broker>, rows: usize,
         ratios.sort_by(f64::total_cmp);
         println!(
             "  sink / psql \\copy ({format}): {:.2} (median of {ROUNDS}; best {:.0} and {:.0} rows/s)",
-            ratios[ROUNDS / 2], best.1, best.0
+            ratios[ROUNDS / 2],
+            best.1,
+            best.0
         );
     }
 }
@@ -87,7 +95,10 @@ async fn embedded(log: Arc<dyn Broker>, rows: usize, dir: &Path) {
     speeds.sort_by(f64::total_cmp);
     let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown").trim();
-    println!("  embedded: {:.0} rows/s (median of {ROUNDS}), peak memory of this process {peak}", speeds[ROUNDS / 2]);
+    println!(
+        "  embedded: {:.0} rows/s (median of {ROUNDS}), peak memory of this process {peak}",
+        speeds[ROUNDS / 2]
+    );
     database.close().await.expect("it closes");
 }
 
@@ -95,7 +106,9 @@ async fn embedded(log: Arc<dyn Broker>, rows: usize, dir: &Path) {
 async fn write(database: &Database, log: Arc<dyn Broker>) -> f64 {
     let (_hold, phase) = watch::channel(Phase::Draining);
     let started = Instant::now();
-    run_sink(database, log, attributed(), phase, Arc::new(Progress::default())).await.expect("the sink drains the log");
+    run_sink(database, log, attributed(), phase, Arc::new(Progress::default()))
+        .await
+        .expect("the sink drains the log");
     started.elapsed().as_secs_f64()
 }
 
@@ -108,7 +121,10 @@ async fn empty(database: &Database) {
 /// Runs one command of psql; returns seconds, psql's start among them.
 fn psql(url: &str, command: &str) -> f64 {
     let started = Instant::now();
-    let status = Command::new("psql").args(["-qX", "-v", "ON_ERROR_STOP=1", url, "-c", command]).stdout(Stdio::null()).status();
+    let status = Command::new("psql")
+        .args(["-qX", "-v", "ON_ERROR_STOP=1", url, "-c", command])
+        .stdout(Stdio::null())
+        .status();
     assert!(status.is_ok_and(|status| status.success()), "psql -c {command}");
     started.elapsed().as_secs_f64()
 }
@@ -160,7 +176,11 @@ fn messages() -> Vec<Vec<u8>> {
 fn generated(n: i64) -> Vec<u8> {
     let mut text = String::new();
     for word in 0..20 + n % 30 {
-        let _ = write!(text, "{} ", ["bitcoin", "to", "the", "moon", "#eth", "зачем", "🚀"][((n * 7 + word * word) % 7) as usize]);
+        let _ = write!(
+            text,
+            "{} ",
+            ["bitcoin", "to", "the", "moon", "#eth", "зачем", "🚀"][((n * 7 + word * word) % 7) as usize]
+        );
     }
     record(&Message {
         schema: SCHEMA,
@@ -189,7 +209,11 @@ fn telethon(line: &Value) -> Message {
         entities: entities
             .iter()
             .map(|entity| Entity {
-                kind: entity["_"].as_str().unwrap_or_default().trim_start_matches("MessageEntity").to_lowercase(),
+                kind: entity["_"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .trim_start_matches("MessageEntity")
+                    .to_lowercase(),
                 offset: entity["offset"].as_u64().unwrap_or_default() as u32,
                 length: entity["length"].as_u64().unwrap_or_default() as u32,
                 url: entity["url"].as_str().map(str::to_owned),
@@ -221,7 +245,9 @@ fn record(message: &Message) -> Vec<u8> {
         .iter()
         .filter_map(|(coin, symbol)| match text.matches(symbol).count() {
             0 => None,
-            n => Some(MentionCount { coin_id: (*coin).into(), count: n as u32, kinds: vec!["ticker".into()] }),
+            n => {
+                Some(MentionCount { coin_id: (*coin).into(), count: n as u32, kinds: vec!["ticker".into()] })
+            }
         })
         .collect();
     let outcome = Attribution {

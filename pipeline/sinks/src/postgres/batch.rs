@@ -8,6 +8,10 @@ use tickertape_records::{DeadLetter, Origin, topics};
 use super::copy::Rows;
 use super::{dead_letters, events, messages};
 
+/// As deep as the readers of all other records go. Postgres parses JSON by recursion, and the embedded one has so
+/// small a stack that it does not survive what is much deeper.
+const MAX_DEPTH: usize = 128;
+
 /// The tables, each filled from one topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
@@ -81,6 +85,7 @@ impl RowBatch {
         for record in read.iter().flat_map(Batch::iter) {
             batch.records += 1;
             let added = match table {
+                _ if too_deep(record.value) => Err(format!("it is nested more than {MAX_DEPTH} deep")),
                 Table::Messages => messages::add(record, &mut batch.rows, &mut batch.summary),
                 Table::Events => events::add(record, &mut batch.rows),
                 Table::DeadLetters => DeadLetter::decode(record.value)
@@ -114,5 +119,44 @@ impl RowBatch {
         self.refused += 1;
         let origin = Origin::Topic { topic: self.at.topic.clone(), partition: self.at.partition, offset };
         self.letters.push(DeadLetter::new(origin, reason, value));
+    }
+}
+
+/// Whether JSON is nested beyond [`MAX_DEPTH`].
+fn too_deep(json: &[u8]) -> bool {
+    let opens = |byte: &u8| matches!(byte, b'[' | b'{');
+    if json.iter().filter(|byte| opens(byte)).count() <= MAX_DEPTH {
+        return false; // nearly every record, and much faster than what follows
+    }
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_DEPTH, too_deep};
+
+    #[test]
+    fn depth_is_that_of_the_nesting() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!too_deep(nested(MAX_DEPTH).as_bytes()));
+        assert!(too_deep(nested(MAX_DEPTH + 1).as_bytes()));
+        assert!(!too_deep(format!("[{}]", ["[{}]"; 1000].join(",")).as_bytes()));
+        assert!(!too_deep(format!(r#"["\"{}"]"#, "[".repeat(1000)).as_bytes()));
+        assert!(too_deep(format!(r#"["\\",{}]"#, nested(1000)).as_bytes()));
     }
 }

@@ -151,6 +151,16 @@ impl Database {
         served.and(self.close().await)
     }
 
+    /// Told by each sink what it has committed; now and then the embedded server has to tidy up.
+    pub(super) async fn wrote(&self, bytes: usize) -> Result<(), sqlx::Error> {
+        #[cfg(feature = "embedded-postgres")]
+        if self.embedded.as_ref().is_some_and(|embedded| embedded.wrote(bytes)) {
+            sqlx::query("CHECKPOINT").execute(&self.pool).await?;
+        }
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Whether the server lives in this process.
     pub fn is_embedded(&self) -> bool {
         #[cfg(feature = "embedded-postgres")]

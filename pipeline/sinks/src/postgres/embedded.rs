@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pglite_oxide::PgliteServer;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,10 +20,15 @@ use super::error::{Error, Result};
 #[cfg(unix)]
 const MAX_SOCKET_PATH: usize = 100;
 
+/// Rows written between two checkpoints, in bytes. A server's background process looks after that; here is none, so
+/// the write-ahead log would grow, and with it the time of the next start, as long as the program runs.
+const CHECKPOINT_BYTES: u64 = 256 << 20;
+
 /// A running embedded server.
 pub(super) struct Embedded {
     server: PgliteServer,
     dir: PathBuf,
+    written: AtomicU64,
 }
 
 impl Embedded {
@@ -37,7 +43,7 @@ impl Embedded {
             Error::Embedded { dir: dir.display().to_string(), reason, advice }
         };
         let started = tokio::task::spawn_blocking(move || match start(&dir) {
-            Ok(server) => Ok(Self { server, dir }),
+            Ok(server) => Ok(Self { server, dir, written: AtomicU64::new(0) }),
             Err(reason) => Err(failed(&dir, reason)),
         });
         started.await.expect("starting does not panic, and nobody cancels it")
@@ -61,6 +67,13 @@ impl Embedded {
             return Connector::Unix(path.to_owned());
         }
         Connector::Tcp(self.server.tcp_addr().expect("what does not listen on a socket file listens on TCP"))
+    }
+
+    /// Counts what was written; true when a checkpoint is due.
+    pub(super) fn wrote(&self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        let before = self.written.fetch_add(bytes, Ordering::Relaxed);
+        before / CHECKPOINT_BYTES != (before + bytes) / CHECKPOINT_BYTES
     }
 
     /// Stops it; its connection must be closed.

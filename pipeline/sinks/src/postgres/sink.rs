@@ -109,6 +109,10 @@ impl Sink<'_> {
             }
         }
         pauses.recovered(&self.at);
+        self.database
+            .wrote(batch.rows.bytes(0..batch.rows.len()).len())
+            .await
+            .map_err(|error| self.failed(&error))?;
         self.progress.records.fetch_add(batch.records - batch.refused, Ordering::Relaxed);
         self.progress.dead_letters.fetch_add(batch.refused, Ordering::Relaxed);
         Ok(())

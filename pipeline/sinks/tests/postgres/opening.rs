@@ -1,8 +1,12 @@
 //! Opening a database: made and updated by several at once, refused with advice when it cannot be used.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tickertape_sinks::postgres::{Database, Error, Target};
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::server::Server;
 use crate::support::{Place, execute, text};
@@ -86,4 +90,48 @@ async fn a_directory_that_cannot_be_made_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let result = Database::open(Target::Embedded { dir: file.path().join("postgres") }).await;
     assert!(matches!(result.err(), Some(Error::Embedded { .. })));
+}
+
+/// A client of the served database: `SELECT 1` by psql, or what psql says instead.
+fn psql(port: u16) -> std::process::Output {
+    let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres");
+    Command::new("psql").args(["-XAtq", &url, "-c", "SELECT x FROM kept"]).output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_database_can_be_opened_to_one_client_at_a_time() {
+    if Command::new("psql").arg("--version").output().is_err() {
+        println!("skipped: no psql on the PATH");
+        return;
+    }
+    let place = Place::embedded();
+    let database = place.open().await;
+    execute(&database, "CREATE TABLE kept (x text); INSERT INTO kept VALUES ('for all to see')").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(database.serve(listener, async { _ = stopped.await }));
+
+    let clients = tokio::task::spawn_blocking(move || {
+        let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres");
+        for script in ["SELECT repeat('x', 1000) FROM generate_series(1, 1000000)", "COPY kept FROM STDIN"] {
+            let mut client = Command::new("psql")
+                .args(["-Xq", &url, "-c", script])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(1500));
+            let said = psql(port);
+            let said = String::from_utf8_lossy(&said.stderr);
+            assert!(said.contains("one client at a time"), "{said}");
+            client.kill().unwrap(); // in the middle of an answer, in the middle of a question
+            client.wait().unwrap();
+            assert_eq!(String::from_utf8_lossy(&psql(port).stdout), "for all to see\n");
+        }
+    });
+    clients.await.unwrap();
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
+    place.open().await.close().await.unwrap();
 }
