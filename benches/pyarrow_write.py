@@ -3,6 +3,7 @@
 usage: pyarrow_write.py TABLE OUT
 
 Each file of TABLE becomes a file in OUT/pyarrow with the same columns, compression and row groups, on one thread.
+Each file is synced, as the sink's are.
 pyarrow's own choices are kept where they do not change what is compared: dictionaries on all columns.
 """
 
@@ -35,5 +36,7 @@ for _ in sys.stdin:
             data_page_size=1 << 20,
             write_page_index=True,
         )
+        with open(out / f"{number}.parquet", "rb") as written:
+            os.fsync(written.fileno())
     elapsed = time.perf_counter() - began
     print(sum(table.num_rows for table in tables) / elapsed, flush=True)

@@ -47,7 +47,10 @@ pub(crate) fn run() {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    println!("parquet: sink, records to synced files  {:>9.0} rows/s", median(rounds.iter().map(|r| r.0).collect()));
+    println!(
+        "parquet: sink, records to synced files  {:>9.0} rows/s",
+        median(rounds.iter().map(|r| r.0).collect())
+    );
     let Some(theirs) = rounds.iter().map(|round| round.1).collect::<Option<Vec<_>>>() else {
         println!("parquet: skipped pyarrow: tests/readers/venv.sh makes its virtual environment");
         return;
@@ -138,8 +141,10 @@ fn outcome(message: &Message, input_offset: u64) -> Attribution {
 }
 
 fn generated(n: i64) -> Message {
-    let words = ["btc", "to", "the", "moon", "sell", "eth", "now", "группа", "hold", "signal", "profit", "soon"];
-    let text: Vec<_> = (0..8 + n % 23).map(|word| words[((n * 31 + word * word * 7) % 12) as usize]).collect();
+    let words =
+        ["btc", "to", "the", "moon", "sell", "eth", "now", "группа", "hold", "signal", "profit", "soon"];
+    let text: Vec<_> =
+        (0..8 + n % 23).map(|word| words[((n * 31 + word * word * 7) % 12) as usize]).collect();
     Message {
         schema: SCHEMA,
         chat_id: -1_001_000_000_000 - n / 2_000,

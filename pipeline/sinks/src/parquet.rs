@@ -129,6 +129,13 @@ async fn write<T: Table>(
         .try_collect()
         .await?;
     Commit::new(&range, epoch, files).write(archive, T::NAME).await?;
+    tracing::info!(
+        at = %range.at,
+        offsets = %format_args!("{}..={}", range.first, range.last()),
+        rows = range.rows(),
+        files = range.months.len(),
+        "archived"
+    );
     progress.records.fetch_add(range.rows() + range.superseded + range.repeats, Ordering::Relaxed);
     progress.dead_letters.fetch_add(range.unreadable, Ordering::Relaxed);
     Ok(range.following())

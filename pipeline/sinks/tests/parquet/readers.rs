@@ -46,9 +46,11 @@ fn events(count: i64) -> Vec<Vec<u8>> {
 fn promise(archive: &Path, table: &str, values: &[Vec<u8>]) -> Value {
     let mut columns = Vec::new();
     let mut months: BTreeMap<String, usize> = BTreeMap::new();
+    let mut files: BTreeMap<String, usize> = BTreeMap::new();
     let mut mentions: BTreeMap<String, u64> = BTreeMap::new();
     for name in parquet_files(archive, table) {
         let month = name.split(['=', '/']).nth(2).expect("a month in the path").to_owned();
+        *files.entry(month.clone()).or_default() += 1;
         for batch in read(&archive.join(&name)) {
             columns = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
             *months.entry(month.clone()).or_default() += batch.num_rows();
@@ -62,8 +64,7 @@ fn promise(archive: &Path, table: &str, values: &[Vec<u8>]) -> Value {
             }
         }
     }
-    let ranges = fs::read_dir(archive.join(table).join("_commits")).expect("commits").count();
-    json!({"columns": columns, "months": months, "mentions": mentions, "ranges": ranges})
+    json!({"columns": columns, "months": months, "files": files, "mentions": mentions})
 }
 
 #[tokio::test]
