@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool, Row};
 
 #[cfg(feature = "embedded-postgres")]
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
 
 #[cfg(feature = "embedded-postgres")]
 use super::embedded::Embedded;
@@ -138,17 +138,16 @@ impl Database {
     #[cfg(feature = "embedded-postgres")]
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
         let failed = |reason: String, advice| Err(Error::Serve { reason, advice });
-        let Some(embedded) = &self.embedded else {
+        let Some(embedded) = self.embedded else {
             return failed("DATABASE_URL is set".to_owned(), "connect your client to that URL");
         };
         self.pool.close().await; // its one connection is for the clients
+        let embedded = Mutex::new(embedded);
         let served = tokio::select! {
-            error = serve(listener, embedded.connector()) => {
-                failed(error.to_string(), "choose another port and serve again")
-            }
+            error = serve(listener, &embedded) => failed(error.to_string(), "choose another port and serve again"),
             () = stop => Ok(()),
         };
-        served.and(self.close().await)
+        served.and(embedded.into_inner().stop().await)
     }
 
     /// Told by each sink what it has committed; now and then the embedded server has to tidy up.

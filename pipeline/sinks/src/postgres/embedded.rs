@@ -26,47 +26,71 @@ const CHECKPOINT_BYTES: u64 = 256 << 20;
 
 /// A running embedded server.
 pub(super) struct Embedded {
-    server: PgliteServer,
+    /// None only while it is started again.
+    server: Option<PgliteServer>,
+    endpoint: Endpoint,
     dir: PathBuf,
     written: AtomicU64,
 }
 
+/// Where the server listens.
+#[derive(Debug, Clone)]
+enum Endpoint {
+    #[cfg(unix)]
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+/// The two directions of a connection: from the server, to the server.
+pub(super) type Streams = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
 impl Embedded {
     /// Starts the server on a directory that no other process uses.
     pub(super) async fn start(dir: PathBuf) -> Result<Self> {
-        let failed = |dir: &Path, reason: String| {
-            let advice = if reason.contains("already in use") {
-                "another tickertape uses it: stop that, or choose another directory with --data"
-            } else {
-                "check that the directory is writable and has room; or set DATABASE_URL to use a server"
-            };
-            Error::Embedded { dir: dir.display().to_string(), reason, advice }
-        };
         let started = tokio::task::spawn_blocking(move || match start(&dir) {
-            Ok(server) => Ok(Self { server, dir, written: AtomicU64::new(0) }),
-            Err(reason) => Err(failed(&dir, reason)),
+            Ok((server, endpoint)) => {
+                Ok(Self { server: Some(server), endpoint, dir, written: AtomicU64::new(0) })
+            }
+            Err(reason) if reason.contains("already in use") => Err(failed(
+                &dir,
+                reason,
+                "another tickertape uses it: stop that, or choose another directory with --data",
+            )),
+            Err(reason) => Err(failed(
+                &dir,
+                reason,
+                "check that the directory is writable and has room; or set DATABASE_URL to use a server",
+            )),
         });
         started.await.expect("starting does not panic, and nobody cancels it")
     }
 
     /// Where its one connection can be had.
     pub(super) fn url(&self) -> String {
-        #[cfg(unix)]
-        if let Some(dir) = self.server.socket_path().and_then(Path::parent) {
-            let host = percent_encoded(&dir.to_string_lossy());
-            return format!("postgresql://postgres@localhost:5432/postgres?host={host}&sslmode=disable");
+        match &self.endpoint {
+            #[cfg(unix)]
+            Endpoint::Unix(socket) => {
+                let host = socket.parent().unwrap_or(&self.dir).to_string_lossy();
+                let host = percent_encoded(&host);
+                format!("postgresql://postgres@localhost:5432/postgres?host={host}&sslmode=disable")
+            }
+            Endpoint::Tcp(address) => format!("postgresql://postgres@{address}/postgres?sslmode=disable"),
         }
-        // Without a host it is no URL; the parameter with the socket's directory is what counts.
-        self.server.database_url().replacen("@/", "@localhost/", 1)
     }
 
-    /// The way to its one connection.
-    pub(super) fn connector(&self) -> Connector {
-        #[cfg(unix)]
-        if let Some(path) = self.server.socket_path() {
-            return Connector::Unix(path.to_owned());
+    /// Takes its one connection, after starting it again if need be: it ends with a client that breaks off in the
+    /// middle of a COPY.
+    pub(super) async fn connect(&mut self) -> Result<Streams> {
+        if let Ok(streams) = self.endpoint.connect().await {
+            return Ok(streams);
         }
-        Connector::Tcp(self.server.tcp_addr().expect("what does not listen on a socket file listens on TCP"))
+        let ended = self.server.take();
+        tokio::task::spawn_blocking(|| drop(ended))
+            .await
+            .expect("dropping does not panic, and nobody cancels it");
+        *self = Self::start(self.dir.clone()).await?;
+        let connected = self.endpoint.connect().await;
+        connected.map_err(|error| failed(&self.dir, error.to_string(), "start the program again"))
     }
 
     /// Counts what was written; true when a checkpoint is due.
@@ -79,51 +103,15 @@ impl Embedded {
     /// Stops it; its connection must be closed.
     pub(super) async fn stop(self) -> Result<()> {
         let stopped = tokio::task::spawn_blocking(move || {
-            self.server.shutdown().map_err(|error| Error::Embedded {
-                dir: self.dir.display().to_string(),
-                reason: format!("{error:#}"),
-                advice: "what was committed is safe",
-            })
+            let stopped = self.server.map_or(Ok(()), PgliteServer::shutdown);
+            stopped.map_err(|error| failed(&self.dir, format!("{error:#}"), "what was committed is safe"))
         });
         stopped.await.expect("stopping does not panic, and nobody cancels it")
     }
 }
 
-fn start(dir: &Path) -> Result<PgliteServer, String> {
-    std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
-    let dir = std::path::absolute(dir).map_err(|error| error.to_string())?;
-    let server = PgliteServer::builder().path(&dir).database("postgres");
-    #[cfg(unix)]
-    let server = {
-        // Its only guard are the rights on its directory: over TCP any user of the machine could come in.
-        let socket = dir.join(".s.PGSQL.5432");
-        if socket.as_os_str().len() <= MAX_SOCKET_PATH { server.unix(socket) } else { server }
-    };
-    server.start().map_err(|error| format!("{error:#}"))
-}
-
-/// A path as it may stand in a parameter of a URL.
-#[cfg(unix)]
-fn percent_encoded(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
-    path.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
-/// Where the embedded server listens.
-#[derive(Debug, Clone)]
-pub(super) enum Connector {
-    #[cfg(unix)]
-    Unix(PathBuf),
-    Tcp(SocketAddr),
-}
-
-/// The two directions of a connection: from the server, to the server.
-pub(super) type Streams = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
-
-impl Connector {
-    pub(super) async fn connect(&self) -> io::Result<Streams> {
+impl Endpoint {
+    async fn connect(&self) -> io::Result<Streams> {
         match self {
             #[cfg(unix)]
             Self::Unix(path) => {
@@ -136,4 +124,37 @@ impl Connector {
             }
         }
     }
+}
+
+fn failed(dir: &Path, reason: String, advice: &'static str) -> Error {
+    Error::Embedded { dir: dir.display().to_string(), reason, advice }
+}
+
+fn start(dir: &Path) -> Result<(PgliteServer, Endpoint), String> {
+    std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
+    let dir = std::path::absolute(dir).map_err(|error| error.to_string())?;
+    let server = PgliteServer::builder().path(&dir).database("postgres");
+    #[cfg(unix)]
+    let server = {
+        // Its only guard are the rights on its directory: over TCP any user of the machine could come in.
+        let socket = dir.join(".s.PGSQL.5432");
+        if socket.as_os_str().len() <= MAX_SOCKET_PATH { server.unix(socket) } else { server }
+    };
+    let server = server.start().map_err(|error| format!("{error:#}"))?;
+    #[cfg(unix)]
+    if let Some(socket) = server.socket_path() {
+        let endpoint = Endpoint::Unix(socket.to_owned());
+        return Ok((server, endpoint));
+    }
+    let address = server.tcp_addr().expect("what does not listen on a socket file listens on TCP");
+    Ok((server, Endpoint::Tcp(address)))
+}
+
+/// A path as it may stand in a parameter of a URL.
+#[cfg(unix)]
+fn percent_encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

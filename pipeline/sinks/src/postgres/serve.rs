@@ -4,16 +4,16 @@
 //! and leaves a second client waiting without a word.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::embedded::{Connector, Streams};
+use super::embedded::{Embedded, Streams};
 
 /// How long a client may wait for the one before it: psql opens the new connection before it closes the old.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,29 +23,27 @@ const MAX_STARTUP_BYTES: u32 = 10_000;
 const ENCRYPTION_REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 
 /// Serves clients of `listener`, one at a time, for ever.
-pub(super) async fn serve(listener: TcpListener, backend: Connector) -> io::Error {
-    let turn = Arc::new(Semaphore::new(1));
-    let mut clients = JoinSet::new(); // those that are served end with this function
+pub(super) async fn serve(listener: TcpListener, embedded: &Mutex<Embedded>) -> io::Error {
+    let mut clients = FuturesUnordered::new();
     loop {
-        let client = match listener.accept().await {
-            Ok((client, _)) => client,
-            Err(error) => return error,
-        };
-        while clients.try_join_next().is_some() {}
-        let (turn, backend) = (turn.clone(), backend.clone());
-        clients.spawn(async move {
-            let served = match timeout(PATIENCE, turn.acquire()).await {
-                Ok(_turn) => match backend.connect().await {
-                    Ok(backend) => pass(client, backend).await,
-                    Err(error) => Err(error),
-                },
-                Err(_) => refuse(client).await,
-            };
-            if let Err(error) = served {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => clients.push(attend(client, embedded)),
+                Err(error) => return error,
+            },
+            Some(attended) = clients.next() => if let Err(error) = attended {
                 tracing::warn!(%error, "a client of the embedded Postgres was lost");
-            }
-        });
+            },
+        }
     }
+}
+
+async fn attend(client: TcpStream, embedded: &Mutex<Embedded>) -> io::Result<()> {
+    let Ok(mut embedded) = timeout(PATIENCE, embedded.lock()).await else {
+        return refuse(client).await;
+    };
+    let backend = embedded.connect().await.map_err(io::Error::other)?;
+    pass(client, backend).await
 }
 
 /// Carries bytes both ways until both sides have ended.

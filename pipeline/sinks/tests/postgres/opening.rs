@@ -127,7 +127,8 @@ async fn the_embedded_database_can_be_opened_to_one_client_at_a_time() {
             assert!(said.contains("one client at a time"), "{said}");
             client.kill().unwrap(); // in the middle of an answer, in the middle of a question
             client.wait().unwrap();
-            assert_eq!(String::from_utf8_lossy(&psql(port).stdout), "for all to see\n");
+            let answer = psql(port);
+            assert!(answer.stdout == b"for all to see\n", "after {script}: {answer:?}");
         }
     });
     clients.await.unwrap();
