@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::{
     ArrayBuilder, ArrayRef, Int64Builder, ListArray, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use tickertape_records as records;
 
 /// First and last Unix second of the years 1 to 9999: what every reader of the archive can show as a date.

@@ -7,9 +7,9 @@ use ::parquet::errors::Result;
 use ::parquet::file::metadata::{KeyValue, SortingColumn};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::schema::types::ColumnPath;
-use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_select::interleave::interleave_record_batch;
+use arrow_schema::SchemaRef;
 
 use super::range::{CHUNK_ROWS, Month, SortedRange};
 use super::table::Table;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Builder, StringBuilder};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow_array::{ArrayRef, Int64Builder, StringBuilder};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use tickertape_records::{self as records, Event};
 
 use super::columns::{Ends, Misfits, SourceColumns, Timestamps};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Int64Builder, StringBuilder, StructArray};
-use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
+use arrow_array::{ArrayRef, BooleanBuilder, Int64Builder, StringBuilder, StructArray};
+use arrow_schema::{DataType, Fields, Schema, SchemaRef};
 use tickertape_records::{self as records, Attributed, MentionCount};
 
 use super::columns::{Ends, Misfits, SourceColumns, Timestamps};

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use arrow::record_batch::RecordBatch;
+use arrow_array::RecordBatch;
 use chrono::{DateTime, Datelike, NaiveDate};
 use tickertape_broker::{Batch, Offset, RecordRef, TopicPartition};
 

@@ -1,7 +1,7 @@
 //! What a table is: how a record of its topic becomes a row, and how its columns are best encoded.
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
+use arrow_array::ArrayRef;
+use arrow_schema::SchemaRef;
 use tickertape_records as records;
 
 /// One table of the archive. A value of it collects rows, column by column.

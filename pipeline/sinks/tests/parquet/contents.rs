@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use arrow::record_batch::RecordBatch;
+use arrow_array::{Array, AsArray};
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::RecordBatch;
 use parquet::basic::Compression;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ fn row(batch: &RecordBatch, row: usize) -> Value {
 }
 
 fn cell(column: &dyn Array, row: usize) -> Value {
-    use arrow::datatypes::DataType::{Boolean, Int64, List, Struct, Timestamp, Utf8};
+    use arrow_schema::DataType::{Boolean, Int64, List, Struct, Timestamp, Utf8};
     if column.is_null(row) {
         return Value::Null;
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow_array::AsArray;
+use arrow_array::types::Int64Type;
 use tickertape_broker::{Phase, TopicPartition};
 use tickertape_records::{Attributed, topics};
 use tickertape_sinks::Progress;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow_array::AsArray;
+use arrow_array::types::Int64Type;
 use serde_json::{Value, json};
 use tickertape_records::{Attributed, Event, EventKind, SCHEMA, topics};
 
@@ -129,8 +129,8 @@ async fn the_documented_schema_is_the_schema() {
     }
 }
 
-fn type_name(of: &arrow::datatypes::DataType) -> String {
-    use arrow::datatypes::DataType::{Boolean, Int64, List, Struct, Timestamp, Utf8};
+fn type_name(of: &arrow_schema::DataType) -> String {
+    use arrow_schema::DataType::{Boolean, Int64, List, Struct, Timestamp, Utf8};
     match of {
         Int64 => "int64".into(),
         Utf8 => "string".into(),
