@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool, Row};
+use sqlx::{ConnectOptions, Connection, PgPool, Row};
 
+use tokio::time::{Instant, sleep};
 #[cfg(feature = "embedded-postgres")]
 use tokio::{net::TcpListener, sync::Mutex};
 
@@ -25,6 +26,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 const OLDEST_SERVER: i32 = 150_000;
 /// Sinks of many partitions take turns: a server's default is 100 connections for everybody.
 const SERVER_CONNECTIONS: u32 = 8;
+/// How long a sink waits for a connection before it says that there is none, and tries again.
+const ACQUIRE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a server may take to start, or to have a connection to spare.
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,7 +71,9 @@ impl Database {
     pub async fn open(target: Target) -> Result<Self> {
         match target {
             Target::Server { url } => {
-                let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS);
+                let pool = PgPoolOptions::new()
+                    .max_connections(SERVER_CONNECTIONS)
+                    .acquire_timeout(ACQUIRE_PATIENCE);
                 let pool = connect(pool, &url).await?;
                 check(&pool, &url).await?;
                 migrate(&pool, &url).await?;
@@ -172,21 +177,25 @@ impl Database {
 async fn connect(pool: PgPoolOptions, url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url).map_err(|error| refused(url, &error))?;
     let options = options.disable_statement_logging().application_name("tickertape");
-    let started = tokio::time::Instant::now();
+    // Once without the pool, which would try a server that is not there for as long as it may wait.
+    let started = Instant::now();
     loop {
-        // `IF NOT EXISTS` says each time that something exists.
-        let pool =
-            pool.clone().after_connect(|connection, _| Box::pin(async move { quiet(connection).await }));
-        match pool.connect_with(options.clone()).await {
-            Ok(pool) => return Ok(pool),
+        match options.connect().await {
+            Ok(connection) => {
+                connection.close().await.map_err(|error| refused(url, &error))?;
+                break;
+            }
             Err(error @ sqlx::Error::Database(_))
                 if kind(&error) == Kind::Transient && started.elapsed() < OPEN_PATIENCE =>
             {
-                tokio::time::sleep(Duration::from_millis(250)).await;
+                sleep(Duration::from_millis(250)).await;
             }
             Err(error) => return Err(refused(url, &error)),
         }
     }
+    // `IF NOT EXISTS` says each time that something exists.
+    let pool = pool.after_connect(|connection, _| Box::pin(quiet(connection)));
+    Ok(pool.connect_lazy_with(options))
 }
 
 async fn quiet(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {

@@ -3,6 +3,7 @@
 //! It survives a killed process, not a power cut: it runs without fsync. What a power cut destroys can be built
 //! again from the log.
 
+use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -131,8 +132,8 @@ fn failed(dir: &Path, reason: String, advice: &'static str) -> Error {
 }
 
 fn start(dir: &Path) -> Result<(PgliteServer, Endpoint), String> {
-    std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
     let dir = std::path::absolute(dir).map_err(|error| error.to_string())?;
+    create(&dir)?;
     let server = PgliteServer::builder().path(&dir).database("postgres");
     #[cfg(unix)]
     let server = {
@@ -148,6 +149,33 @@ fn start(dir: &Path) -> Result<(PgliteServer, Endpoint), String> {
     }
     let address = server.tcp_addr().expect("what does not listen on a socket file listens on TCP");
     Ok((server, Endpoint::Tcp(address)))
+}
+
+/// Makes the directory, unless it is there, whole or not at all: the crate copies its files one by one, and what a
+/// kill leaves of them looks like a database and is none.
+fn create(dir: &Path) -> Result<(), String> {
+    let said = |error: io::Error| error.to_string();
+    let beside = |suffix: &str| {
+        let mut name = dir.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent).map_err(said)?;
+    }
+    let lock = File::create(beside(".lock")).map_err(said)?;
+    lock.lock().map_err(said)?;
+    let made = fs::read_dir(dir).is_ok_and(|mut files| files.next().is_some());
+    if made {
+        return Ok(());
+    }
+    let new = beside(".new");
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(said)?;
+    }
+    let server = PgliteServer::builder().path(&new).start().map_err(|error| format!("{error:#}"))?;
+    server.shutdown().map_err(|error| format!("{error:#}"))?;
+    fs::rename(&new, dir).map_err(said)
 }
 
 /// A path as it may stand in a parameter of a URL.

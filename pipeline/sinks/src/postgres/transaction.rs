@@ -51,7 +51,8 @@ pub(super) async fn refused(
     way: Way,
 ) -> Result<Vec<(usize, sqlx::Error)>, sqlx::Error> {
     let mut refused = Vec::new();
-    let mut parts = vec![0..batch.rows.len()];
+    let whole = 0..batch.rows.len();
+    let mut parts = vec![whole];
     while let Some(part) = parts.pop() {
         match attempt(connection, batch, part.clone(), way).await {
             Ok(()) => {}

@@ -66,7 +66,7 @@ fn kill_until_done(log: &Path, target: &str) -> u32 {
             .spawn()
             .unwrap();
         if attempt < KILLS {
-            std::thread::sleep(Duration::from_millis(60 + 97 * u64::from(attempt) % 800));
+            std::thread::sleep(Duration::from_millis(20 + 97 * u64::from(attempt) % 800));
             if child.try_wait().unwrap().is_none() {
                 killed += 1;
             }

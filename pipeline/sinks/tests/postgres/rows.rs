@@ -342,3 +342,30 @@ async fn a_coin_mentioned_in_any_way_is_json() {
     })
     .await;
 }
+
+/// The questions in the documentation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documented_questions_have_answers() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/postgres.md")).unwrap();
+    let questions: Vec<&str> =
+        page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(questions.len() > 3);
+    in_each(async |database| {
+        let log = Log::new().await;
+        let child = Message { date: DATE - 86_400, reply_to_message_id: Some(1), ..message(2, "and you?") };
+        let inherited = Attribution { basis: Basis::Inherited, mentions: vec![], ..outcome(0) };
+        let parent = Message { date: DATE - 86_400, ..message(1, "bitcoin, bitcoin") };
+        let records = [attributed(&parent, &outcome(0)), attributed(&child, &inherited), b"?".to_vec()];
+        log.append("attributed", &records).await;
+        drain(&database, &log, "attributed").await.unwrap();
+        for question in &questions {
+            let answers = format!(
+                "SELECT count(*)::text FROM ({}) AS answers",
+                question.trim_end().trim_end_matches(';')
+            );
+            assert_ne!(text(&database, &answers).await, "0", "{question}");
+        }
+    })
+    .await;
+}
