@@ -96,7 +96,8 @@ fn high_water_mark(pid: u32) -> Option<u64> {
 /// Writes every dump of `volume` `COPIES` times, each time as another chat.
 fn multiply(volume: &Path, into: &Path) -> Result<()> {
     fs::create_dir_all(into)?;
-    let mut dumps: Vec<PathBuf> = fs::read_dir(volume)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let mut dumps: Vec<PathBuf> =
+        fs::read_dir(volume)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     dumps.sort();
     for dump in &dumps {
         let name = dump.file_name().context("a file has a name")?.to_string_lossy().into_owned();

@@ -24,7 +24,8 @@ pub(crate) fn run() {
         return;
     };
     let bytes: usize = texts.iter().map(String::len).sum();
-    let matcher = Matcher::new(&CoinList::snapshot(), &Rules::builtin(), Options::default()).expect("the snapshot");
+    let matcher =
+        Matcher::new(&CoinList::snapshot(), &Rules::builtin(), Options::default()).expect("the snapshot");
     let mut rounds: Vec<(Duration, Duration)> = Vec::with_capacity(ROUNDS);
     let (mut hits, mut direct) = (0, 0);
     for _ in 0..ROUNDS {

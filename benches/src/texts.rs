@@ -33,7 +33,8 @@ pub(crate) fn volume() -> Option<Vec<Message>> {
         for line in BufReader::new(reader).lines() {
             let record: Value = serde_json::from_str(&line.ok()?).ok()?;
             let Some(text) = record["message"].as_str() else { continue };
-            let date = record["date"].as_str().and_then(|date| date.parse::<chrono::DateTime<chrono::Utc>>().ok());
+            let date =
+                record["date"].as_str().and_then(|date| date.parse::<chrono::DateTime<chrono::Utc>>().ok());
             messages.push(Message {
                 chat_id: record["peer_id"]["channel_id"].as_i64()?,
                 message_id: record["id"].as_i64()?,

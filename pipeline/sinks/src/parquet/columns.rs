@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
-    ArrayBuilder, ArrayRef, Int64Builder, ListArray, StringBuilder, TimestampMicrosecondBuilder,
-};
+use arrow_array::builder::{ArrayBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::{ArrayRef, ListArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use tickertape_records as records;

@@ -8,8 +8,8 @@ use ::parquet::file::metadata::{KeyValue, SortingColumn};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::schema::types::ColumnPath;
 use arrow_array::RecordBatch;
-use arrow_select::interleave::interleave_record_batch;
 use arrow_schema::SchemaRef;
+use arrow_select::interleave::interleave_record_batch;
 
 use super::range::{CHUNK_ROWS, Month, SortedRange};
 use super::table::Table;
@@ -36,7 +36,7 @@ pub(super) const PROGRAM: &str = concat!("tickertape ", env!("CARGO_PKG_VERSION"
 pub(super) fn encode<T: Table>(range: &SortedRange, month: &Month) -> Result<Vec<u8>> {
     let schema = T::schema();
     let options = ArrowWriterOptions::new()
-        .with_properties(properties::<T>(&schema, metadata(range))?)
+        .with_properties(properties::<T>(&schema, range)?)
         .with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     let mut start = month.rows.start;
@@ -65,7 +65,7 @@ fn metadata(range: &SortedRange) -> Vec<KeyValue> {
     .into()
 }
 
-fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> Result<WriterProperties> {
+fn properties<T: Table>(schema: &SchemaRef, range: &SortedRange) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("zstd has this level");
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
@@ -75,13 +75,17 @@ fn properties<T: Table>(schema: &SchemaRef, metadata: Vec<KeyValue>) -> Result<W
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_enabled(false)
         .set_sorting_columns(Some(sorting(schema)?))
-        .set_key_value_metadata(Some(metadata))
+        .set_key_value_metadata(Some(metadata(range)))
         .set_column_bloom_filter_enabled(ColumnPath::from("chat_id"), true);
     for path in T::DICTIONARY {
         properties = properties.set_column_dictionary_enabled(column_path(path), true);
     }
     for path in T::DELTA {
         properties = properties.set_column_encoding(column_path(path), Encoding::DELTA_BINARY_PACKED);
+    }
+    // A file of a quiet month is small, and there a compressor for each empty column takes longer than the rows.
+    for path in range.empty_columns() {
+        properties = properties.set_column_compression(column_path(path), Compression::UNCOMPRESSED);
     }
     Ok(properties.build())
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Builder, StringBuilder};
+use arrow_array::ArrayRef;
+use arrow_array::builder::{Int64Builder, StringBuilder};
 use arrow_schema::{DataType, Schema, SchemaRef};
 use tickertape_records::{self as records, Event};
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanBuilder, Int64Builder, StringBuilder, StructArray};
+use arrow_array::builder::{BooleanBuilder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, StructArray};
 use arrow_schema::{DataType, Fields, Schema, SchemaRef};
 use tickertape_records::{self as records, Attributed, MentionCount};
 

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use chrono::{DateTime, Datelike, NaiveDate};
 use tickertape_broker::{Batch, Offset, RecordRef, TopicPartition};
 
@@ -215,6 +215,16 @@ impl SortedRange {
     /// The range behind this one, empty.
     pub(super) fn following<T: Table>(&self) -> OpenRange<T> {
         OpenRange::new(self.at.clone(), self.limits, self.next, self.last_input)
+    }
+
+    /// The columns that hold no value in the whole range.
+    pub(super) fn empty_columns(&self) -> impl Iterator<Item = &str> {
+        let schema = self.chunks.first().map(RecordBatch::schema_ref);
+        let fields = schema.into_iter().flat_map(|schema| schema.fields().iter().enumerate());
+        let is_empty = |column: usize| {
+            self.chunks.iter().all(|chunk| chunk.column(column).null_count() == chunk.num_rows())
+        };
+        fields.filter(move |(column, _)| is_empty(*column)).map(|(_, field)| field.name().as_str())
     }
 
     /// The chunks that hold the rows, and for each row of `rows` in its new order its chunk and place therein.

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 
-use arrow_array::{Array, AsArray};
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::Array;
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use parquet::basic::Compression;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::AsArray;
+use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use tickertape_broker::{Phase, TopicPartition};
 use tickertape_records::{Attributed, topics};
