@@ -17,7 +17,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(list: &CoinList, matching: &Options) -> Result<Self, Error> {
-        let matcher = Matcher::new(list, &Rules::builtin(), matching.clone())?;
+        let matcher = Matcher::new(list, &Rules::builtin(), *matching)?;
         let tally = Tally::new(&matcher);
         Ok(Self { matcher, version: list.version, mentions: Vec::new(), tally })
     }

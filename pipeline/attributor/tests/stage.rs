@@ -144,7 +144,7 @@ async fn stopped_anywhere_and_with_any_checkpoint_it_writes_the_same_bytes() {
     let wanted = calm.records(topics::ATTRIBUTED).await;
     assert!(wanted.len() > 90, "the story is attributed: {}", wanted.len());
 
-    for stop in [1, 4, 7, 11] {
+    for stop in [1_usize, 4, 7, 11] {
         for checkpoint in ["kept", "lost", "older"] {
             let house = House::new().await;
             let file = house.checkpoints().join("messages-0.checkpoint");

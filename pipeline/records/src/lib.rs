@@ -2,7 +2,7 @@
 //!
 //! The value of every record is one JSON object in UTF-8 with a `schema` number; the key is the chat id in
 //! decimal, so that a chat's messages and replies stay in order in one partition. This crate is the one place
-//! where a record's fields, units and sources are written down; `docs/records.md` is made from these comments.
+//! where a record's fields, units and sources are written down.
 //!
 //! Rules for every type here:
 //! - dates are Unix seconds, UTC, as Telegram itself counts them;
