@@ -30,7 +30,7 @@ const ROUNDS: usize = 5;
 const BATCH: usize = 1_000;
 
 /// Prints the figures.
-pub async fn run() {
+pub(crate) async fn run() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let messages = messages();
     let bytes: usize = messages.iter().map(Vec::len).sum();
