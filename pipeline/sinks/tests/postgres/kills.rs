@@ -1,7 +1,7 @@
 //! Every record exactly once, although the process that writes is killed again and again.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tickertape_sinks::postgres::{Database, Target};
@@ -53,18 +53,27 @@ async fn killed_processes_lose_and_double_nothing() {
     }
 }
 
+/// The first start copies a whole database; a kill in the middle of that must not leave half of one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_while_the_embedded_database_is_made_is_survived() {
+    let log = Log::new().await.close();
+    for delay in (10..500).step_by(35) {
+        let place = Place::embedded();
+        let Target::Embedded { dir } = place.target() else { unreachable!("it is embedded") };
+        let mut child = spawn(log.path(), &dir.display().to_string());
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        place.open().await.close().await.unwrap();
+    }
+}
+
 /// Returns how many children were killed.
 fn kill_until_done(log: &Path, target: &str) -> u32 {
     let mut killed = 0;
     // Not random, but it differs with every machine's speed: from start-up to well into the writing.
     for attempt in 0.. {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["kills::child", "--exact", "--ignored", "--nocapture"])
-            .env(LOG, log)
-            .env(TARGET, target)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = spawn(log, target);
         if attempt < KILLS {
             std::thread::sleep(Duration::from_millis(20 + 97 * u64::from(attempt) % 800));
             if child.try_wait().unwrap().is_none() {
@@ -78,6 +87,16 @@ fn kill_until_done(log: &Path, target: &str) -> u32 {
         }
     }
     unreachable!("the loop ends when a child does")
+}
+
+fn spawn(log: &Path, target: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["kills::child", "--exact", "--ignored", "--nocapture"])
+        .env(LOG, log)
+        .env(TARGET, target)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
