@@ -5,20 +5,20 @@
 use std::time::Instant;
 
 use tickertape_attribution::chain::{Basis, Chain, ChainConfig, Node, Own};
-use tickertape_attribution::{Matcher, Options, Tally, Verdict};
-use tickertape_coins::{CoinList, Rules};
+use tickertape_attribution::{Matcher, Tally, Verdict};
+use tickertape_records::Message;
 
-use crate::texts::{self, Message};
+use crate::workload;
 
 const ROUNDS: usize = 5;
 
 pub(crate) fn run() {
-    let Some(messages) = texts::volume() else {
+    let messages: Vec<Message> = workload::volume().collect();
+    if messages.is_empty() {
         println!("attribution: skipped, TICKERTAPE_SHARED names no volume set");
         return;
-    };
-    let matcher = Matcher::new(&CoinList::snapshot(), &Rules::builtin(), Options::default())
-        .expect("the checked-in list makes a matcher");
+    }
+    let matcher = workload::matcher();
     let mut rates: Vec<f64> = Vec::new();
     let mut shares = [0_u64; 4];
     for _ in 0..ROUNDS {
@@ -57,7 +57,7 @@ fn attribute(matcher: &Matcher, messages: &[Message]) -> [u64; 4] {
             message_id: message.message_id,
             date: message.date,
             edit_date: None,
-            reply_to: message.reply_to.map(|id| (message.chat_id, id)),
+            reply_to: message.reply_to_message_id.map(|id| (message.chat_id, id)),
             own,
             offset,
         };

@@ -17,7 +17,7 @@ use flate2::write::GzEncoder;
 const COPIES: u64 = 10;
 
 pub(crate) fn run(binary: &Path) -> Result<()> {
-    let Some(volume) = crate::texts::shared("data/telegram/volume") else {
+    let Some(volume) = crate::workload::shared("data/telegram/volume") else {
         println!("end to end: skipped, TICKERTAPE_SHARED names no volume set");
         return Ok(());
     };

@@ -12,7 +12,7 @@ mod matching;
 mod parents;
 mod parquet;
 mod postgres;
-mod texts;
+mod workload;
 
 use std::path::PathBuf;
 

@@ -1,15 +1,12 @@
 //! Matching and counting against the bare scan of the same automaton over the same real texts.
 //!
-//! The texts are the messages of `data/telegram/volume` in the shared folder (`TICKERTAPE_SHARED`), which is no part
-//! of the repository. Rounds alternate, so that a busy machine slows both sides; the ratio is the median of rounds.
+//! Rounds alternate, so that a busy machine slows both sides; the ratio is the median of rounds.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use flate2::read::MultiGzDecoder;
-use tickertape_attribution::{Matcher, Options, Tally, Verdict};
-use tickertape_coins::{CoinList, Rules};
+use tickertape_attribution::{Matcher, Tally, Verdict};
+
+use crate::workload;
 
 const ROUNDS: usize = 9;
 
@@ -17,15 +14,14 @@ const ROUNDS: usize = 9;
 const TARGET: f64 = 0.6;
 
 /// Measures, and prints what it measured.
-#[allow(clippy::print_stdout, reason = "the figures are the output")]
 pub(crate) fn run() {
-    let Some(texts) = texts() else {
-        println!("matching: skipped, no data/telegram/volume (set TICKERTAPE_SHARED)");
+    let texts: Vec<String> = workload::volume().map(|message| message.text).collect();
+    if texts.is_empty() {
+        println!("matching: skipped, TICKERTAPE_SHARED names no volume set");
         return;
-    };
+    }
     let bytes: usize = texts.iter().map(String::len).sum();
-    let matcher =
-        Matcher::new(&CoinList::snapshot(), &Rules::builtin(), Options::default()).expect("the snapshot");
+    let matcher = workload::matcher();
     let mut rounds: Vec<(Duration, Duration)> = Vec::with_capacity(ROUNDS);
     let (mut hits, mut direct) = (0, 0);
     for _ in 0..ROUNDS {
@@ -65,24 +61,4 @@ fn count_direct(matcher: &Matcher, texts: &[String]) -> usize {
         matches!(tally.count(&mentions), Verdict::Direct(_))
     };
     texts.iter().filter(direct).count()
-}
-
-/// The texts of the volume set in the order of its files, or none where it is absent.
-fn texts() -> Option<Vec<String>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
-    let shared = std::env::var_os("TICKERTAPE_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let folder = std::fs::read_dir(shared.join("data/telegram/volume")).ok()?;
-    let mut files: Vec<PathBuf> = folder.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.sort();
-    let mut texts = Vec::new();
-    for file in files {
-        let reader = BufReader::new(MultiGzDecoder::new(std::fs::File::open(file).ok()?));
-        for line in reader.lines() {
-            let record: serde_json::Value = serde_json::from_str(&line.ok()?).ok()?;
-            if let Some(text) = record["message"].as_str() {
-                texts.push(text.to_owned());
-            }
-        }
-    }
-    Some(texts)
 }

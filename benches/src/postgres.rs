@@ -3,22 +3,18 @@
 //!
 //! The yardstick reads a prepared file of ready rows; the sink reads records from a log and makes the rows itself.
 
-use std::fmt::Write as _;
-use std::io::BufRead;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use flate2::read::MultiGzDecoder;
-use serde_json::Value;
 use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
-use tickertape_records::{
-    Attribution, Basis, Entity, MentionCount, Message, SCHEMA, Source, SourceKind, peer, topics,
-};
+use tickertape_records::topics;
 use tickertape_sinks::Progress;
 use tickertape_sinks::postgres::{Database, Target, run as run_sink};
 use tokio::sync::watch;
+
+use crate::workload;
 
 #[path = "../../pipeline/sinks/tests/postgres/server.rs"]
 #[allow(clippy::unwrap_used, dead_code, reason = "written for tests, which need more of it")]
@@ -32,11 +28,12 @@ const BATCH: usize = 1_000;
 /// Prints the figures.
 pub(crate) async fn run() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let messages = messages();
+    let (messages, real) = workload::attributed(MESSAGES);
     let bytes: usize = messages.iter().map(Vec::len).sum();
     println!(
-        "Postgres sink: {} messages, {:.0} bytes of record each",
+        "Postgres sink: {} {} messages, {:.0} bytes of record each",
         messages.len(),
+        if real { "real" } else { "generated" },
         bytes as f64 / messages.len() as f64
     );
     let log = log(dir.path(), &messages).await;
@@ -144,121 +141,4 @@ async fn log(dir: &Path, messages: &[Vec<u8>]) -> Arc<dyn Broker> {
 
 fn attributed() -> TopicPartition {
     TopicPartition::new(topics::ATTRIBUTED, 0)
-}
-
-/// Attributed records: real texts where they are at hand, generated ones elsewhere.
-fn messages() -> Vec<Vec<u8>> {
-    let shared = std::env::var("TICKERTAPE_SHARED").unwrap_or_else(|_| "../shared".into());
-    let mut files: Vec<_> = std::fs::read_dir(Path::new(&shared).join("data/telegram/volume"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        println!("  generated texts: {shared}/data/telegram/volume is not there");
-        return (0..MESSAGES as i64).map(generated).collect();
-    }
-    let mut messages = Vec::with_capacity(MESSAGES);
-    for file in files {
-        let file = std::fs::File::open(file).expect("a listed file opens");
-        for line in std::io::BufReader::new(MultiGzDecoder::new(file)).lines() {
-            let line: Value = serde_json::from_str(&line.expect("gzip")).expect("JSON lines");
-            if line["_"] == "Message" && messages.len() < MESSAGES {
-                messages.push(record(&telethon(&line)));
-            }
-        }
-    }
-    messages
-}
-
-fn generated(n: i64) -> Vec<u8> {
-    let mut text = String::new();
-    for word in 0..20 + n % 30 {
-        let _ = write!(
-            text,
-            "{} ",
-            ["bitcoin", "to", "the", "moon", "#eth", "зачем", "🚀"][((n * 7 + word * word) % 7) as usize]
-        );
-    }
-    record(&Message {
-        schema: SCHEMA,
-        chat_id: peer::channel(1_000_000_000 + n / 1_500),
-        message_id: n % 1_500,
-        date: 1_500_000_000 + n * 900,
-        text,
-        views: Some(n),
-        post: true,
-        ..Message::default()
-    })
-}
-
-/// The fields of a Telethon record that make up most of its row; good enough to measure by, no import.
-fn telethon(line: &Value) -> Message {
-    let text = line["message"].as_str().unwrap_or_default();
-    let number = |name: &str| line[name].as_i64();
-    let entities = line["entities"].as_array().map(Vec::as_slice).unwrap_or_default();
-    Message {
-        schema: SCHEMA,
-        chat_id: peer::channel(line["peer_id"]["channel_id"].as_i64().unwrap_or_default()),
-        message_id: number("id").unwrap_or_default(),
-        date: date(&line["date"]).unwrap_or_default(),
-        edit_date: date(&line["edit_date"]),
-        text: text.to_owned(),
-        entities: entities
-            .iter()
-            .map(|entity| Entity {
-                kind: entity["_"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .trim_start_matches("MessageEntity")
-                    .to_lowercase(),
-                offset: entity["offset"].as_u64().unwrap_or_default() as u32,
-                length: entity["length"].as_u64().unwrap_or_default() as u32,
-                url: entity["url"].as_str().map(str::to_owned),
-                ..Entity::default()
-            })
-            .collect(),
-        reply_to_message_id: line["reply_to"]["reply_to_msg_id"].as_i64(),
-        views: number("views"),
-        forwards: number("forwards"),
-        post: line["post"] == true,
-        source: Source {
-            kind: SourceKind::Telethon,
-            name: format!("{}.jsonl.gz", line["peer_id"]["channel_id"]),
-            position: Some(1),
-        },
-        ..Message::default()
-    }
-}
-
-/// `2017-10-12T09:29:36+00:00` as Unix seconds.
-fn date(value: &Value) -> Option<i64> {
-    Some(chrono::DateTime::parse_from_rfc3339(value.as_str()?).ok()?.timestamp())
-}
-
-fn record(message: &Message) -> Vec<u8> {
-    let text = message.text.to_lowercase();
-    let words = [("bitcoin", "btc"), ("ethereum", "eth"), ("ripple", "xrp"), ("cardano", "ada")];
-    let mentions: Vec<MentionCount> = words
-        .iter()
-        .filter_map(|(coin, symbol)| match text.matches(symbol).count() {
-            0 => None,
-            n => {
-                Some(MentionCount { coin_id: (*coin).into(), count: n as u32, kinds: vec!["ticker".into()] })
-            }
-        })
-        .collect();
-    let outcome = Attribution {
-        coin_id: mentions.first().map(|mention| mention.coin_id.clone()),
-        basis: if mentions.is_empty() { Basis::None } else { Basis::Direct },
-        mentions,
-        coin_list_version: 1,
-        ..Attribution::default()
-    };
-    let (mut value, mut attributed) = (Vec::new(), Vec::new());
-    message.encode_into(&mut value);
-    outcome.encode_onto(&value, &mut attributed);
-    attributed
 }
