@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pglite_oxide::{Pglite, PgliteServer};
+use pglite_oxide::{DataDirArchiveFormat, Pglite, PgliteServer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -175,9 +175,17 @@ fn create(dir: &Path) -> Result<(), String> {
     if new.exists() {
         fs::remove_dir_all(&new).map_err(said)?;
     }
-    let whole = Pglite::builder().path(&new).template_cache(false).open();
-    whole.and_then(|mut database| database.close()).map_err(|error| format!("{error:#}"))?;
+    copy_template(&new).map_err(|error| format!("{error:#}"))?;
     fs::rename(&new, dir).map_err(said)
+}
+
+/// Makes a database with all its files. Running initdb would do the same, at a peak of 715 MB instead of 500.
+fn copy_template(dir: &Path) -> anyhow::Result<()> {
+    let mut template = Pglite::temporary()?;
+    let files = template.dump_data_dir_with_format(DataDirArchiveFormat::Tar)?;
+    template.close()?;
+    drop(template);
+    Pglite::builder().path(dir).load_data_dir_archive(files).open()?.close()
 }
 
 /// A path as it may stand in a parameter of a URL.
