@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pglite_oxide::PgliteServer;
+use pglite_oxide::{DataDirArchiveFormat, Pglite, PgliteServer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -151,8 +151,10 @@ fn start(dir: &Path) -> Result<(PgliteServer, Endpoint), String> {
     Ok((server, Endpoint::Tcp(address)))
 }
 
-/// Makes the directory, unless it is there, whole or not at all: the crate copies its files one by one, and what a
-/// kill leaves of them looks like a database and is none.
+/// Makes the directory, unless it is there, whole or not at all.
+///
+/// Left to itself the crate would share the files of every new database in the user's cache and copy each when it
+/// is first written: a kill in the middle of that, or an emptied cache, destroys the database.
 fn create(dir: &Path) -> Result<(), String> {
     let said = |error: io::Error| error.to_string();
     let beside = |suffix: &str| {
@@ -173,9 +175,17 @@ fn create(dir: &Path) -> Result<(), String> {
     if new.exists() {
         fs::remove_dir_all(&new).map_err(said)?;
     }
-    let server = PgliteServer::builder().path(&new).start().map_err(|error| format!("{error:#}"))?;
-    server.shutdown().map_err(|error| format!("{error:#}"))?;
+    copy_template(&new).map_err(|error| format!("{error:#}"))?;
     fs::rename(&new, dir).map_err(said)
+}
+
+/// Makes a database with all its files. Running initdb would do the same, at a peak of 715 MB instead of 500.
+fn copy_template(dir: &Path) -> anyhow::Result<()> {
+    let mut template = Pglite::temporary()?;
+    let files = template.dump_data_dir_with_format(DataDirArchiveFormat::Tar)?;
+    template.close()?;
+    drop(template);
+    Pglite::builder().path(dir).load_data_dir_archive(files).open()?.close()
 }
 
 /// A path as it may stand in a parameter of a URL.

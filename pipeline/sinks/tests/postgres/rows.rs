@@ -160,11 +160,11 @@ async fn the_highest_revision_stays() {
             record(5, "new", DATE + 5, 0),
             record(5, "new, told twice", DATE + 6, 0),
         ];
-        for record in &revisions[..3] {
+        for record in &revisions[..4] {
             log.append("attributed", std::slice::from_ref(record)).await;
             drain(&database, &log, "attributed").await.unwrap();
         }
-        log.append("attributed", &revisions[3..]).await;
+        log.append("attributed", &revisions[4..]).await;
         // The same again, all in one batch and with nothing new.
         log.append("attributed", &revisions).await;
         drain(&database, &log, "attributed").await.unwrap();
