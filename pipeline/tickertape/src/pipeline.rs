@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use tickertape_attributor::lists;
 use tickertape_broker::{Broker, Embedded, Phase, TopicPartition, TopicSpec};
 use tickertape_records::topics;
@@ -37,7 +39,8 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
     let coin_list = lists::publish(&*broker, &list).await?;
     let target = db::target(&config, &data)?;
     let database_place = target.to_string();
-    let database = Arc::new(Database::open(target).await?);
+    // An embedded database takes a second to be made; the log takes what is read meanwhile.
+    let opening = async move { Database::open(target).await.map(Arc::new).map_err(Arc::new) }.boxed().shared();
     let archive = Arc::new(Archive::local(&data.archive())?);
     let counters = Counters::default();
 
@@ -64,7 +67,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
         attributors.spawn(async move { attributing.await.context("attribution stopped") });
         for topic in [topics::ATTRIBUTED, topics::EVENTS] {
             let at = TopicPartition::new(topic, partition);
-            spawn_postgres(&mut sinks, &database, &broker, at.clone(), &counters, &sink_phase);
+            spawn_postgres(&mut sinks, &opening, &broker, at.clone(), &counters, &sink_phase);
             let (archive, broker, phase) = (archive.clone(), broker.clone(), sink_phase.clone());
             let progress = counters.parquet(topic);
             sinks.spawn(async move {
@@ -74,7 +77,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
         }
     }
     let at = TopicPartition::new(topics::DEAD_LETTERS, 0);
-    spawn_postgres(&mut sinks, &database, &broker, at, &counters, &sink_phase);
+    spawn_postgres(&mut sinks, &opening, &broker, at, &counters, &sink_phase);
 
     let everyone = [stop_import.clone(), stop_attribution.clone(), stop_sinks.clone()];
     let signals = tokio::spawn(stop_on_signal(everyone.clone()));
@@ -113,6 +116,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
     signals.abort();
     let interrupted = *stop_sinks.borrow() == Phase::Stopping;
     let imported = outcome?;
+    let database = opening.await?;
 
     let ending = match (interrupted, imported.broken.is_empty()) {
         (true, _) => Ending::Interrupted,
@@ -128,17 +132,21 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
     Ok(report)
 }
 
+/// The database, once it is open; every sink waits for the same one.
+type Opening = Shared<BoxFuture<'static, Result<Arc<Database>, Arc<postgres::Error>>>>;
+
 fn spawn_postgres(
     sinks: &mut JoinSet<Result<()>>,
-    database: &Arc<Database>,
+    opening: &Opening,
     broker: &Arc<dyn Broker>,
     at: TopicPartition,
     counters: &Counters,
     phase: &watch::Receiver<Phase>,
 ) {
-    let (database, broker, phase) = (database.clone(), broker.clone(), phase.clone());
+    let (opening, broker, phase) = (opening.clone(), broker.clone(), phase.clone());
     let progress = counters.postgres(&at.topic);
     sinks.spawn(async move {
+        let database = opening.await?;
         let run = postgres::run(&database, broker, at, phase, progress).await;
         run.context("writing to Postgres stopped")
     });
