@@ -8,6 +8,8 @@ DATA ?= ./tickertape-data
 # Real messages for tests and benchmarks, when they lie beside the repository; without them tests say "skipped".
 TICKERTAPE_SHARED ?= $(abspath $(CURDIR)/../shared)
 export TICKERTAPE_SHARED
+# Each figure is measured in a process of its own: memory and files of one would show in the next.
+FIGURES ?= end-to-end parents matching attribution log postgres parquet
 # How many times `make crash-test` drains its input under kills.
 N ?= 10
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
@@ -31,9 +33,10 @@ crash-test: build ## Kill `run` at random instants N times over (N=200), check n
 	cargo build --release --package tickertape-crash-test
 	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
 
-bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run
+bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run (FIGURES=matching for one)
+	tests/readers/venv.sh
 	cargo build --release --package tickertape-bench --package tickertape
-	$(TARGET_DIR)/release/tickertape-bench all --binary $(BINARY)
+	for figure in $(FIGURES); do $(TARGET_DIR)/release/tickertape-bench $$figure --binary $(BINARY) || exit 1; done
 
 lint: ## Formatting, clippy, and that the pure crates stay pure
 	cargo fmt --all --check

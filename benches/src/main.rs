@@ -31,10 +31,8 @@ struct Args {
     binary: PathBuf,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, ValueEnum)]
 enum Figure {
-    /// Everything, one after another.
-    All,
     /// Matching and counting beside a bare Aho-Corasick scan.
     Matching,
     /// Whole attribution, parents included.
@@ -53,27 +51,14 @@ enum Figure {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let wanted = |figure| args.figure == Figure::All || args.figure == figure;
-    if wanted(Figure::Matching) {
-        matching::run();
-    }
-    if wanted(Figure::Attribution) {
-        attribution::run();
-    }
-    if wanted(Figure::Parents) {
-        parents::run();
-    }
-    if wanted(Figure::Log) {
-        log::run();
-    }
-    if wanted(Figure::Postgres) {
-        tokio::runtime::Runtime::new()?.block_on(postgres::run());
-    }
-    if wanted(Figure::Parquet) {
-        parquet::run();
-    }
-    if wanted(Figure::EndToEnd) {
-        end_to_end::run(&args.binary)?;
+    match args.figure {
+        Figure::Matching => matching::run(),
+        Figure::Attribution => attribution::run(),
+        Figure::Parents => parents::run(),
+        Figure::Log => log::run(),
+        Figure::Postgres => tokio::runtime::Runtime::new()?.block_on(postgres::run()),
+        Figure::Parquet => parquet::run(),
+        Figure::EndToEnd => end_to_end::run(&args.binary)?,
     }
     Ok(())
 }

@@ -40,7 +40,8 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
     let target = db::target(&config, &data)?;
     let database_place = target.to_string();
     // An embedded database takes a second to be made; the log takes what is read meanwhile.
-    let opening = async move { Database::open(target).await.map(Arc::new).map_err(Arc::new) }.boxed().shared();
+    let opening =
+        async move { Database::open(target).await.map(Arc::new).map_err(Arc::new) }.boxed().shared();
     let archive = Arc::new(Archive::local(&data.archive())?);
     let counters = Counters::default();
 

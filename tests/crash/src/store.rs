@@ -149,7 +149,11 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let target = to.join(path.file_name().context("a directory entry has a name")?);
-        if path.is_dir() { copy(&path, &target)? } else { fs::copy(&path, &target).map(|_| ())? }
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else if path.is_file() {
+            fs::copy(&path, &target)?; // not a socket, which a killed database leaves behind
+        }
     }
     Ok(())
 }

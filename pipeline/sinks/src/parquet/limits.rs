@@ -19,7 +19,7 @@ impl Default for RangeLimits {
     /// As large as a sink of 250 MiB allows: a byte of values takes 0.8 bytes as columns until its range is written,
     /// and encoding a file 80 MB more, most of it zstd's own memory, one context a column.
     fn default() -> Self {
-        Self { records: 512 << 10, bytes: 128 << 20 }
+        Self { records: 512 << 10, bytes: 96 << 20 }
     }
 }
 
