@@ -20,7 +20,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Read the sample export: compile, attribute, store, show the summary
-	cargo run --release --quiet --package tickertape -- run --data $(DATA) examples/sample-export
+	cargo run --release --package tickertape -- run --data $(DATA) examples/sample-export
 
 build: ## Compile the program to target/release/tickertape
 	cargo build --release --package tickertape
