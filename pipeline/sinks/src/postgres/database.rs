@@ -58,7 +58,6 @@ impl fmt::Display for Target {
 /// A database whose tables are those of this build.
 pub struct Database {
     pool: PgPool,
-    url: String,
     #[cfg(feature = "embedded-postgres")]
     embedded: Option<Embedded>,
 }
@@ -79,7 +78,6 @@ impl Database {
                 migrate(&pool, &url).await?;
                 Ok(Self {
                     pool,
-                    url,
                     #[cfg(feature = "embedded-postgres")]
                     embedded: None,
                 })
@@ -97,7 +95,7 @@ impl Database {
                     .acquire_timeout(Duration::from_secs(600));
                 let pool = connect(pool, &url).await?;
                 migrate(&pool, &url).await?;
-                Ok(Self { pool, url, embedded: Some(embedded) })
+                Ok(Self { pool, embedded: Some(embedded) })
             }
             #[cfg(not(feature = "embedded-postgres"))]
             Target::Embedded { dir } => Err(Error::Embedded {
@@ -111,16 +109,6 @@ impl Database {
     /// Connections for queries. The embedded database has one, which the sinks need too: hold it briefly.
     pub fn pool(&self) -> &PgPool {
         &self.pool
-    }
-
-    /// The URL with its password. For clients, never for logs.
-    pub fn url(&self) -> String {
-        self.url.clone()
-    }
-
-    /// The URL as it may be shown.
-    pub fn url_masked(&self) -> String {
-        mask(&self.url)
     }
 
     /// Closes the connections, and the embedded server, which writes everything to its files.
