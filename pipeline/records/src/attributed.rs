@@ -124,6 +124,7 @@ pub struct Attributed<'a> {
     pub scheduled: bool,
     pub source: Source,
     pub received_at: Option<i64>,
+    pub deleted_at: Option<i64>,
     pub attribution: Attribution,
     /// Fields that this build does not know, in the order in which they stand.
     pub extra: Vec<(Cow<'a, str>, &'a RawValue)>,
@@ -204,6 +205,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Attributed<'a> {
                         "scheduled" => row.scheduled = map.next_value()?,
                         "source" => row.source = map.next_value()?,
                         "received_at" => row.received_at = map.next_value()?,
+                        "deleted_at" => row.deleted_at = map.next_value()?,
                         "attribution" if outcome.is_none() => outcome = Some(map.next_value()?),
                         "attribution" => _ = map.next_value::<IgnoredAny>()?,
                         _ => row.extra.push((name, map.next_value()?)),

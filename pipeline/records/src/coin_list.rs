@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, check_schema};
-
 /// One coin list. Key: empty. Its `version` is its offset on the topic plus 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoinListRecord {
@@ -30,17 +28,4 @@ pub struct ListedCoin {
     pub rank: u32,
 }
 
-impl CoinListRecord {
-    /// Reads a record's value.
-    pub fn decode(value: &[u8]) -> Result<Self, Error> {
-        let list: Self =
-            serde_json::from_slice(value).map_err(|source| Error::Json { what: "coin list", source })?;
-        check_schema(list.schema)?;
-        Ok(list)
-    }
-
-    /// Writes the record's value to the end of `out`.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(out, self).expect("writing to memory cannot fail, and every key is a string");
-    }
-}
+crate::record!(CoinListRecord, "coin list");

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, check_schema};
-
 /// One dead letter. Key: empty. Identity: `origin`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -41,6 +39,8 @@ pub enum Origin {
     },
 }
 
+crate::record!(DeadLetter, "dead letter");
+
 impl DeadLetter {
     /// A dead letter of this build's schema.
     pub fn new(origin: Origin, reason: impl Into<String>, record: &[u8]) -> Self {
@@ -60,18 +60,5 @@ impl DeadLetter {
             }
             Origin::File { file_id, position, .. } => format!("file:{file_id}/{position}"),
         }
-    }
-
-    /// Reads a record's value.
-    pub fn decode(value: &[u8]) -> Result<Self, Error> {
-        let letter: Self =
-            serde_json::from_slice(value).map_err(|source| Error::Json { what: "dead letter", source })?;
-        check_schema(letter.schema)?;
-        Ok(letter)
-    }
-
-    /// Writes the record's value to the end of `out`.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(out, self).expect("writing to memory cannot fail, and every key is a string");
     }
 }

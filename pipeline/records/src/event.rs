@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::message::{ChatKind, Source};
-use crate::{Error, check_schema};
 
 /// One service message. Key: the chat id. Identity: (`chat_id`, `message_id`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -106,17 +105,4 @@ impl EventKind {
     }
 }
 
-impl Event {
-    /// Reads a record's value.
-    pub fn decode(value: &[u8]) -> Result<Self, Error> {
-        let event: Self =
-            serde_json::from_slice(value).map_err(|source| Error::Json { what: "event", source })?;
-        check_schema(event.schema)?;
-        Ok(event)
-    }
-
-    /// Writes the record's value to the end of `out`.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(out, self).expect("writing to memory cannot fail, and every key is a string");
-    }
-}
+crate::record!(Event, "event");

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, check_schema};
-
 /// Progress through one file. Key: `file_id`. The last record of a `file_id` is the one that holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,17 +24,4 @@ pub struct ImportProgress {
     pub dead_letters: u64,
 }
 
-impl ImportProgress {
-    /// Reads a record's value.
-    pub fn decode(value: &[u8]) -> Result<Self, Error> {
-        let progress: Self = serde_json::from_slice(value)
-            .map_err(|source| Error::Json { what: "import progress", source })?;
-        check_schema(progress.schema)?;
-        Ok(progress)
-    }
-
-    /// Writes the record's value to the end of `out`.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(out, self).expect("writing to memory cannot fail, and every key is a string");
-    }
-}
+crate::record!(ImportProgress, "import progress");

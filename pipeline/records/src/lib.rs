@@ -10,23 +10,36 @@
 //! - a field that does not apply is left out, never `null`;
 //! - readers keep fields they do not know and refuse a `schema` they do not know, see [`check_schema`].
 
+#[macro_use]
+mod record;
+
 pub mod attributed;
+pub mod channel;
+pub mod client;
 pub mod coin_list;
 pub mod dead_letter;
 pub mod event;
 pub mod import_progress;
+pub mod instruction;
+pub mod link;
 pub mod message;
 pub mod peer;
 pub mod topics;
+pub mod view_count;
 
 pub use attributed::{Attributed, Attribution, Basis, MentionCount};
+pub use channel::{Channel, Membership};
+pub use client::{AccountState, AccountStatus, ClientReport, FailureReason, Outcome, Report};
 pub use coin_list::{CoinListRecord, ListedCoin};
 pub use dead_letter::{DeadLetter, Origin};
 pub use event::{Event, EventKind};
 pub use import_progress::ImportProgress;
+pub use instruction::{Action, Instruction};
+pub use link::{FoundIn, Link, Preview, PreviewMessage};
 pub use message::{
     Button, ChatKind, Entity, Forward, Media, Message, MessageHead, Reaction, Source, SourceKind,
 };
+pub use view_count::ViewCount;
 
 /// The version of the record layouts that this build writes and reads.
 pub const SCHEMA: u16 = 1;

@@ -92,6 +92,10 @@ pub struct Message {
     /// modification time (so that reading the file again gives the same bytes); absent for a pipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_at: Option<i64>,
+    /// When it was found deleted on Telegram, Unix seconds. Such a record is a tombstone: it stands behind the message
+    /// in its partition, repeats `chat_id` and `message_id`, and has no content of its own (`date` is 0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<i64>,
     /// Fields written by a newer minor version: kept and passed on.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -247,20 +251,7 @@ impl SourceKind {
     }
 }
 
-impl Message {
-    /// Reads a record's value.
-    pub fn decode(value: &[u8]) -> Result<Self, Error> {
-        let message: Self =
-            serde_json::from_slice(value).map_err(|source| Error::Json { what: "message", source })?;
-        check_schema(message.schema)?;
-        Ok(message)
-    }
-
-    /// Writes the record's value to the end of `out`.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        serde_json::to_writer(out, self).expect("writing to memory cannot fail, and every key is a string");
-    }
-}
+crate::record!(Message, "message");
 
 /// What attribution needs of a [`Message`], borrowed from the record: reading it skips everything else.
 #[derive(Debug, Clone, Deserialize)]
@@ -285,6 +276,9 @@ pub struct MessageHead<'a> {
     /// See [`Message::reply_to_chat_id`].
     #[serde(default)]
     pub reply_to_chat_id: Option<i64>,
+    /// See [`Message::deleted_at`].
+    #[serde(default)]
+    pub deleted_at: Option<i64>,
 }
 
 impl<'a> MessageHead<'a> {

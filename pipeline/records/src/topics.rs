@@ -6,6 +6,16 @@ pub const MESSAGES: &str = "messages";
 pub const ATTRIBUTED: &str = "attributed";
 /// Producers → sinks: joined, left, title, photo, pin and the like.
 pub const EVENTS: &str = "events";
+/// Producers → manager: a channel link seen in a message, with what it leads to.
+pub const LINKS: &str = "links";
+/// Producers → manager, sinks: name, description and participants of a chat, as they change.
+pub const CHANNELS: &str = "channels";
+/// Producers → manager: how each account is, and what came of its instructions.
+pub const CLIENTS: &str = "clients";
+/// Producers → sinks: a post's views after 5, 20 and 60 minutes.
+pub const VIEWS: &str = "views";
+/// Manager → one producer: join, leave, describe, resolve, report.
+pub const INSTRUCTIONS: &str = "instructions";
 /// Anyone → sinks: a record that could not be understood, as it was, and why.
 pub const DEAD_LETTERS: &str = "dead-letters";
 /// Whoever refreshes the list → attribution: each coin list, numbered.
@@ -14,7 +24,19 @@ pub const COIN_LISTS: &str = "coin-lists";
 pub const IMPORTS: &str = "imports";
 
 /// Every topic of this build, in the order of the data flow.
-pub const ALL: [&str; 6] = [COIN_LISTS, IMPORTS, MESSAGES, EVENTS, ATTRIBUTED, DEAD_LETTERS];
+pub const ALL: [&str; 11] = [
+    COIN_LISTS,
+    INSTRUCTIONS,
+    IMPORTS,
+    MESSAGES,
+    EVENTS,
+    LINKS,
+    CHANNELS,
+    CLIENTS,
+    VIEWS,
+    ATTRIBUTED,
+    DEAD_LETTERS,
+];
 
 /// The partition of a chat: all its records land there, in order.
 ///
