@@ -1,4 +1,9 @@
-//! A real PostgreSQL server for the tests: private, thrown away at the end; or scratch databases on `DATABASE_URL`.
+//! A real PostgreSQL server for tests: private, thrown away at the end. Where none is installed, tests say so and skip.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test support: whatever fails here fails the test"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +18,7 @@ static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// A server of our own in a temporary directory, reached through a socket there.
-pub(crate) struct Server {
+pub struct Server {
     programs: PathBuf,
     dir: TempDir,
     process: Mutex<Child>,
@@ -21,7 +26,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// The server that tests share; none where no PostgreSQL is installed.
-    pub(crate) fn shared() -> Option<Arc<Self>> {
+    pub fn shared() -> Option<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap();
         if let Some(server) = shared.upgrade() {
             return Some(server);
@@ -32,7 +37,7 @@ impl Server {
     }
 
     /// A server of a test's own, that it may stop.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             println!(
                 "skipped: no PostgreSQL in /usr/lib/postgresql/*/bin or on the PATH (Debian: apt install postgresql)"
@@ -61,12 +66,12 @@ impl Server {
     }
 
     /// The URL of a database on this server.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@localhost:5432/{database}?host={}", self.dir.path().display())
     }
 
     /// Makes an empty database and returns its URL.
-    pub(crate) fn create_database(&self, options: &[&str]) -> String {
+    pub fn create_database(&self, options: &[&str]) -> String {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         run(as_server(&self.programs.join("createdb"))
             .arg("-h")
@@ -78,7 +83,7 @@ impl Server {
     }
 
     /// Stops the server as a crash would, and starts it again.
-    pub(crate) fn crash_and_restart(&self) {
+    pub fn crash_and_restart(&self) {
         let mut process = self.process.lock().unwrap();
         self.stop("immediate");
         process.wait().unwrap();

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::records::plain;
-use crate::server::Server;
 use crate::support::{Counts, Log, drain, execute, in_each, partition, text};
+use tickertape_postgres_server::Server;
 
 const COUNT: &str = "SELECT concat_ws('|', count(*), count(DISTINCT message_id)) FROM messages";
 

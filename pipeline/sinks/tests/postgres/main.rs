@@ -7,5 +7,4 @@ mod kills;
 mod opening;
 mod records;
 mod rows;
-mod server;
 mod support;

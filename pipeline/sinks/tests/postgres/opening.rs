@@ -8,8 +8,8 @@ use tickertape_sinks::postgres::{Database, Error, Target};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::server::Server;
 use crate::support::{Place, execute, text};
+use tickertape_postgres_server::Server;
 
 async fn refusal(target: Target) -> String {
     match Database::open(target).await {

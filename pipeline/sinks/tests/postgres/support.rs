@@ -12,7 +12,7 @@ use tickertape_sinks::Progress;
 use tickertape_sinks::postgres::{Database, Error, Target, run};
 use tokio::sync::watch;
 
-use crate::server::Server;
+use tickertape_postgres_server::Server;
 
 /// Where a test's data goes.
 pub(crate) enum Place {

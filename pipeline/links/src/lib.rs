@@ -1,0 +1,1 @@
+//! Telegram links in any form, found in text and normalised.

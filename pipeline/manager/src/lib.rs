@@ -1,0 +1,1 @@
+//! The control unit: coins on schedule, channels under control.

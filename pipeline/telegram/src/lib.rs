@@ -1,0 +1,1 @@
+//! The live producer: Telegram accounts to records.

@@ -1,0 +1,1 @@
+//! The SmartModule in the real engine beside the native crate.
