@@ -37,6 +37,17 @@ pub enum Report {
     },
 }
 
+impl Report {
+    /// The name as it is written in records and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::Answer { .. } => "answer",
+            Self::Lost { .. } => "lost",
+        }
+    }
+}
+
 /// How an account is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -122,6 +133,17 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_at: Option<i64>,
     },
+}
+
+impl Outcome {
+    /// The name as it is written in records and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Requested { .. } => "requested",
+            Self::Failed { .. } => "failed",
+        }
+    }
 }
 
 /// Why an instruction failed, as far as it decides what to do next.

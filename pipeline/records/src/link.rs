@@ -45,6 +45,18 @@ pub enum FoundIn {
     Forward,
 }
 
+impl FoundIn {
+    /// The name as it is written in records and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Entity => "entity",
+            Self::Button => "button",
+            Self::Forward => "forward",
+        }
+    }
+}
+
 /// What a link leads to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
