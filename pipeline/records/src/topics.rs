@@ -20,12 +20,15 @@ pub const INSTRUCTIONS: &str = "instructions";
 pub const DEAD_LETTERS: &str = "dead-letters";
 /// Whoever refreshes the list → attribution: each coin list, numbered.
 pub const COIN_LISTS: &str = "coin-lists";
+/// Attribution → attribution: from which message on each list is in force. Partitioned as `messages`.
+pub const COIN_SWAPS: &str = "coin-swaps";
 /// Import → import: how far each file has been read.
 pub const IMPORTS: &str = "imports";
 
 /// Every topic of this build, in the order of the data flow.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 12] = [
     COIN_LISTS,
+    COIN_SWAPS,
     INSTRUCTIONS,
     IMPORTS,
     MESSAGES,

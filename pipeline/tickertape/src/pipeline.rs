@@ -155,8 +155,9 @@ fn spawn_postgres(
 
 async fn create_topics(broker: &dyn Broker, config: &Config) -> Result<()> {
     for name in topics::ALL {
-        let by_chat = [topics::MESSAGES, topics::ATTRIBUTED, topics::EVENTS].contains(&name);
-        let keeps_all = [topics::COIN_LISTS, topics::IMPORTS].contains(&name);
+        let by_chat =
+            [topics::MESSAGES, topics::ATTRIBUTED, topics::EVENTS, topics::COIN_SWAPS].contains(&name);
+        let keeps_all = [topics::COIN_LISTS, topics::COIN_SWAPS, topics::IMPORTS].contains(&name);
         let spec = TopicSpec {
             name: name.to_owned(),
             partitions: if by_chat { config.log.partitions } else { 1 },
