@@ -49,6 +49,8 @@ pub struct Progress {
     pub repeated: AtomicU64,
     /// Messages emitted again: edited, or an ancestor became known or changed.
     pub revised: AtomicU64,
+    /// Deletions passed on.
+    pub deleted: AtomicU64,
     /// Records that could not be understood.
     pub dead_letters: AtomicU64,
     /// Parents forgotten before their time because the store was full.

@@ -66,6 +66,11 @@ impl Reader {
             sequence: caused_by.1,
         }
     }
+
+    /// What a deletion is recorded with: it has no coin, and its place among the outputs is all that it says.
+    pub(crate) fn deletion(&self, input_offset: u64) -> Attribution {
+        Attribution { coin_list_version: self.version, input_offset, ..Attribution::default() }
+    }
 }
 
 pub(crate) fn basis(basis: chain::Basis) -> Basis {

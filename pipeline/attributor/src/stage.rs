@@ -123,6 +123,7 @@ impl Stage {
         let mut dead = BatchBuilder::default();
         for record in records {
             match MessageHead::decode(record.value) {
+                Ok(head) if head.deleted_at.is_some() => self.pass_deletion(&head, &record, &mut outputs),
                 Ok(head) => self.attribute_one(&head, &record, &mut outputs).await?,
                 Err(reason) => self.bury(&record, &reason.to_string(), &mut dead),
             }
@@ -130,7 +131,9 @@ impl Stage {
             self.since_checkpoint += 1;
         }
         self.progress.evicted.store(self.chain.stats().evicted, Ordering::Relaxed);
-        let appends: Vec<_> = [(self.output.clone(), outputs.take()), (self.dead_letters.clone(), dead)]
+        // Dead letters first: where an append over topics can be torn, the outputs say how far it came, and a letter
+        // written again is known by its origin.
+        let appends: Vec<_> = [(self.dead_letters.clone(), dead), (self.output.clone(), outputs.take())]
             .into_iter()
             .filter(|(_, batch)| !batch.is_empty())
             .collect();
@@ -220,6 +223,17 @@ impl Stage {
     fn emit(&self, message: &[u8], outcome: &Resolved, caused_by: (u64, u32), outputs: &mut BatchBuilder) {
         let attribution = self.reader.attribution(outcome, &self.chain, caused_by);
         outputs.push_with(key(outcome.chat_id).as_bytes(), |out| attribution.encode_onto(message, out));
+    }
+
+    /// Hands on that a message was deleted, in its place among the messages. The reply chain never hears of it: what
+    /// inherited from the message keeps its coin, and a copy of the message that comes later is still news.
+    fn pass_deletion(&self, head: &MessageHead<'_>, record: &RecordRef<'_>, outputs: &mut BatchBuilder) {
+        if self.written.is_some_and(|written| (record.offset, 0) <= written) {
+            return;
+        }
+        self.progress.deleted.fetch_add(1, Ordering::Relaxed);
+        let attribution = self.reader.deletion(record.offset);
+        outputs.push_with(key(head.chat_id).as_bytes(), |out| attribution.encode_onto(record.value, out));
     }
 
     fn bury(&self, record: &RecordRef<'_>, reason: &str, dead: &mut BatchBuilder) {

@@ -123,11 +123,70 @@ async fn a_broken_record_costs_itself_and_is_named() {
     assert_eq!(progress.dead_letters.load(Relaxed), 1);
 }
 
-/// Replies in chains, repeats, ties, a broken record; in small appends so that there is somewhere to stop.
+fn deletion(id: i64) -> Vec<u8> {
+    let tombstone = Message {
+        schema: SCHEMA,
+        chat_id: CHAT,
+        message_id: id,
+        deleted_at: Some(1_600_001_000),
+        ..Message::default()
+    };
+    let mut value = Vec::new();
+    tombstone.encode_into(&mut value);
+    value
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_is_passed_on_in_its_place_and_changes_no_coin() {
+    let house = House::new().await;
+    let story = [
+        message(1, "$BTC", None),
+        message(2, "first reply", Some(1)),
+        deletion(1),
+        message(3, "second reply", Some(1)), // its parent is gone from Telegram, not from the chain
+        deletion(9),
+        message(9, "$ETH", None), // comes later than its deletion, by a backfill
+        deletion(1),
+    ];
+    house.append(&story).await;
+    let progress = house.attribute(&CoinList::snapshot()).await;
+
+    let values = house.records(topics::ATTRIBUTED).await;
+    let rows: Vec<_> = values.iter().map(|value| Attributed::decode(value).expect("attributed")).collect();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row.message_id, row.deleted_at.is_some(), row.attribution.coin_id.as_deref()))
+        .collect();
+    let (bitcoin, ethereum) = (Some("bitcoin"), Some("ethereum"));
+    assert_eq!(
+        found,
+        [
+            (1, false, bitcoin),
+            (2, false, bitcoin),
+            (1, true, None),
+            (3, false, bitcoin),
+            (9, true, None),
+            (9, false, ethereum),
+            (1, true, None),
+        ]
+    );
+    let deletion = &rows[2].attribution;
+    assert_eq!((deletion.basis, deletion.revision, deletion.coin_list_version), (Basis::None, 0, 1));
+    assert_eq!((deletion.input_offset, deletion.sequence), (2, 0));
+    assert_eq!((progress.messages(), progress.deleted.load(Relaxed), progress.repeated.load(Relaxed)), (4, 3, 0));
+
+    // Run again with the checkpoint lost: everything is read again, nothing written again.
+    std::fs::remove_file(house.checkpoints().join("messages-0.checkpoint")).expect("removes");
+    let progress = house.attribute(&CoinList::snapshot()).await;
+    assert_eq!((house.records(topics::ATTRIBUTED).await.len(), progress.deleted.load(Relaxed)), (7, 0));
+}
+
+/// Replies in chains, repeats, ties, a deletion, a broken record; in small appends so that there is somewhere to stop.
 fn story() -> Vec<Vec<Vec<u8>>> {
     let texts = ["$BTC", "ok", "#eth or #btc", "nice", "Solana", "?", "$DOGE $DOGE", "hm"];
     let value = |i: i64| match i {
         17 => b"not json".to_vec(),
+        29 => deletion(27),
         _ => message(i - i / 13 % 2, texts[(i % 8) as usize], (i % 3 != 0).then_some(i - 1 + i % 5)),
     };
     (0..12).map(|batch| (0..8).map(|i| value(1 + batch * 8 + i)).collect()).collect()

@@ -90,7 +90,9 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Queues the batches, in the order of the calls, waiting for room in a bounded queue; the [`Ack`] then waits
     /// for the disk. Empty batches are refused as a bug. On the embedded engine the batches of one call are on the
-    /// log all together or not at all, across topics; engines that cannot do this append them in order.
+    /// log all together or not at all, across topics; engines that cannot do this append them in order, so that none
+    /// is on the log without those before it, in this call and in those before. They may append some of the last
+    /// batches of a partition again, in order too, after a failure: whoever reads knows repeats by what is in them.
     async fn append(&self, batches: Vec<(TopicPartition, BatchBuilder)>) -> Result<Ack>;
 
     /// Batches from `offset` on, at least one if there is one, then as many as fit `max_bytes`; none at the end of
