@@ -1,0 +1,63 @@
+//! Where the command line, HTTP and the configuration leave what the user wishes.
+//!
+//! A wish is a row; the manager takes it at its next look. So it does not matter whether a manager runs right now, or
+//! on which machine.
+
+use sqlx::PgPool;
+
+use crate::Error;
+use crate::decide::{Target, Wish, WishKind};
+
+/// A channel as a user writes it: a link in any form, `@name`, a bare name, or a marked chat id.
+///
+/// # Errors
+/// [`Error::NotAChannel`] when it names none.
+pub fn target(text: &str) -> Result<Target, Error> {
+    let text = text.trim();
+    if let Ok(chat_id) = text.parse::<i64>() {
+        return Ok(Target::Chat(chat_id));
+    }
+    let bare_name = |text: &str| {
+        let name = text.strip_prefix('@').unwrap_or(text);
+        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then(|| format!("https://t.me/{name}"))
+    };
+    let written = bare_name(text).unwrap_or_else(|| text.to_owned());
+    normal_form(&written).map(Target::Link).ok_or_else(|| Error::NotAChannel { text: text.to_owned() })
+}
+
+/// Leaves a wish for the manager, and returns its id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn submit(pool: &PgPool, kind: WishKind, target: Target) -> Result<i64, Error> {
+    let wish = serde_json::to_string(&Wish { kind, target }).expect("every key is a string");
+    sqlx::query_scalar("INSERT INTO manager.wishes (wish) VALUES ($1::text::jsonb) RETURNING id")
+        .bind(wish)
+        .fetch_one(pool)
+        .await
+        .map_err(Error::writing)
+}
+
+/// What came of a wish; none while the manager has not looked at it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn outcome(pool: &PgPool, id: i64) -> Result<Option<String>, Error> {
+    let outcome: Option<Option<String>> =
+        sqlx::query_scalar("SELECT outcome FROM manager.wishes WHERE id = $1")
+            .bind(id)
+            .fetch_optional(pool)
+            .await
+            .map_err(Error::reading)?;
+    Ok(outcome.flatten())
+}
+
+fn normal_form(link: &str) -> Option<String> {
+    let path = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://")).unwrap_or(link);
+    let path = path.strip_prefix("t.me/")?;
+    let path = path.trim_end_matches('/');
+    if let Some(hash) = path.strip_prefix('+').or_else(|| path.strip_prefix("joinchat/")) {
+        return Some(format!("https://t.me/+{hash}"));
+    }
+    (path.len() >= 4).then(|| format!("https://t.me/{}", path.to_lowercase()))
+}
