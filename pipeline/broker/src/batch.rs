@@ -55,6 +55,17 @@ impl BatchBuilder {
         self.data.len()
     }
 
+    /// The records in order, each as key and value.
+    #[cfg(feature = "fluvio")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = &self.data[..];
+        self.lengths.iter().map(move |&(key, value)| {
+            let (record, behind) = rest.split_at(key as usize + value as usize);
+            rest = behind;
+            record.split_at(key as usize)
+        })
+    }
+
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -71,6 +71,18 @@ pub enum Error {
         /// What the system or the store said.
         reason: String,
     },
+    /// A cluster does not answer, or refuses.
+    #[error(
+        "the cluster at {cluster} cannot be {doing}: {reason}; check that it runs and can be reached from here"
+    )]
+    Cluster {
+        /// Its address or profile.
+        cluster: String,
+        /// `connected to`, `read (messages/0)`.
+        doing: String,
+        /// What it or the system said.
+        reason: String,
+    },
     /// A batch on the log is not what was written.
     #[error(
         "{at}: the batch at offset {offset} is damaged: {reason}; restore the directory from a copy, or move it away and import again"

@@ -1,7 +1,8 @@
 //! The log: topics of partitions of records at offsets.
 //!
 //! One small trait, [`Broker`], and the engines behind it, chosen by configuration and indistinguishable to stages:
-//! - [`embedded`]: durable on local disk, crash-safe, one process.
+//! - [`embedded`]: durable on local disk, crash-safe, one process;
+//! - `fluvio` (a feature, on by default): a Fluvio cluster, any number of processes.
 //!
 //! Stages do not read through the trait directly but through [`Follower`], the one batching loop, which also
 //! notices a topic that was reset and tells a stage when to stop.
@@ -13,6 +14,8 @@
 mod batch;
 pub mod embedded;
 mod error;
+#[cfg(feature = "fluvio")]
+pub mod fluvio;
 mod follower;
 
 use std::future::Future;
@@ -24,6 +27,8 @@ use async_trait::async_trait;
 pub use batch::{Batch, BatchBuilder, RecordRef};
 pub use embedded::Embedded;
 pub use error::{Error, Result};
+#[cfg(feature = "fluvio")]
+pub use fluvio::Fluvio;
 pub use follower::{Follower, Phase};
 
 /// Position of a record in its partition: 0, 1, 2, …
