@@ -16,8 +16,6 @@ pub(crate) struct Header {
     pub(crate) epoch: u64,
     /// Every input before this offset is in the chains.
     pub(crate) next_offset: u64,
-    /// The list in force for the input at `next_offset`.
-    pub(crate) coin_list: u64,
 }
 
 pub(crate) fn path(directory: &Path, partition: u32) -> PathBuf {
@@ -60,7 +58,7 @@ mod tests {
     fn a_checkpoint_reads_back_and_a_torn_one_says_so() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = path(directory.path(), 3);
-        let header = Header { epoch: 7, next_offset: 12, coin_list: 1 };
+        let header = Header { epoch: 7, next_offset: 12 };
         save(&path, &header, &Chain::new(ChainConfig::default())).expect("saves");
         assert_eq!(load(&path, &ChainConfig::default()).expect("loads").0, header);
 

@@ -7,12 +7,17 @@
 //! ([`recovery`]). The reply chains in memory come back from a checkpoint file that names the offset it covers, and
 //! from reading silently what lies between it and the last output. So a stage killed at any instant goes on as if
 //! nothing had happened, and writes the same bytes.
+//!
+//! A coin list comes into force at an offset that is written down on topic `coin-swaps` before the first output under
+//! it ([`swaps`]): whoever reads the same messages again, here or on another machine, swaps at the same record.
 
 mod checkpoint;
-pub mod lists;
+mod lists;
 mod outcome;
 mod recovery;
+mod schedule;
 mod stage;
+mod swaps;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +25,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tickertape_attribution::chain::ChainConfig;
 
 pub use stage::run;
+
+/// Bytes read at once: enough to make appends large, small enough that four in flight are a few MiB.
+const READ_BYTES: usize = 1 << 20;
 
 /// What the stage is told.
 #[derive(Debug, Clone)]
@@ -30,8 +38,6 @@ pub struct Options {
     pub chain: ChainConfig,
     /// Where checkpoints lie, one file a partition.
     pub checkpoints: PathBuf,
-    /// The coin list in force from here on: its version on topic `coin-lists`.
-    pub coin_list: u64,
 }
 
 /// What the stage has done since it started, for the command line and metrics.
@@ -76,6 +82,17 @@ pub enum Error {
         /// Its version.
         version: u64,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// No list was ever published.
+    #[error("topic coin-lists is empty; publish a list with `tickertape coins refresh` or `tickertape run`")]
+    NoCoinList,
+    /// Topic `coin-swaps` does not agree with what was attributed.
+    #[error("{at}: {reason}")]
+    Swaps {
+        /// Which partition of it.
+        at: tickertape_broker::TopicPartition,
+        /// What is wrong and what to do.
         reason: String,
     },
     /// A record this stage wrote cannot be read back.

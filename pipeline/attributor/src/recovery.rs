@@ -1,8 +1,8 @@
 //! Where the stage goes on after it was stopped or killed.
 //!
-//! Three things are known at start: how far the checkpoint reaches, what the last output was, and which list is in
-//! force now. Everything up to the last output has been written: it is read again only to rebuild the chains, with
-//! the list that was in force then, and nothing of it is written twice.
+//! Three things are known at start: how far the checkpoint reaches, what the last output was, and at which offsets
+//! lists came into force. Everything up to the last output has been written: it is read again only to rebuild the
+//! chains, each record with the list that was in force at it, and nothing of it is written twice.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tickertape_records::{Attributed, topics};
 use tracing::warn;
 
 use crate::checkpoint::{self, Header};
+use crate::swaps::Swaps;
 use crate::{Error, Options};
 
 /// The state at start.
@@ -23,8 +24,7 @@ pub(crate) struct Recovered {
     pub(crate) next_offset: u64,
     /// The last output: (input offset, sequence). Everything up to it is on the log.
     pub(crate) written: Option<(u64, u32)>,
-    /// The list that was in force up to the last output.
-    pub(crate) written_list: Option<u64>,
+    pub(crate) swaps: Swaps,
 }
 
 pub(crate) async fn recover(
@@ -46,21 +46,28 @@ pub(crate) async fn recover(
         let topic = input.topic.clone();
         return Err(BrokerError::TopicReset { topic, stored: header.epoch, current: epoch }.into());
     }
-    let covers_last = match (&header, &last) {
-        (Some(header), Some(last)) => header.next_offset > last.written.0,
-        _ => false,
-    };
     let next_offset = match &header {
         Some(header) => header.next_offset,
         None => broker.bounds(input).await?.start,
     };
-    Ok(Recovered {
-        epoch,
-        chain,
-        next_offset,
-        written: last.as_ref().map(|last| last.written),
-        written_list: if covers_last { header.map(|h| h.coin_list) } else { last.map(|last| last.coin_list) },
-    })
+    let swaps = Swaps::read(broker.clone(), input.partition).await?;
+    if swaps.schedule().is_empty() && (header.is_some() || last.is_some()) {
+        let reason = "messages were attributed, but no coin list ever came into force here: the topic was recreated, \
+                      or the data is of an older build; start over in another data directory";
+        return Err(swaps.wrong(reason.to_owned()));
+    }
+    if let Some(last) = &last {
+        let in_force = swaps.schedule().in_force(last.written.0);
+        if in_force != Some(last.coin_list) {
+            let reason = format!(
+                "the message at offset {} was attributed with coin list {}, but {in_force:?} is in force there: two \
+                 stages wrote this partition; start over in another data directory",
+                last.written.0, last.coin_list
+            );
+            return Err(swaps.wrong(reason));
+        }
+    }
+    Ok(Recovered { epoch, chain, next_offset, written: last.map(|last| last.written), swaps })
 }
 
 fn load(path: &Path, config: &ChainConfig) -> Result<Option<(Header, Chain)>, Error> {

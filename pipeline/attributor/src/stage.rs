@@ -1,4 +1,4 @@
-//! The loop of one partition: read, attribute, append, and now and then a checkpoint.
+//! The loop of one partition: read, attribute, append, and now and then a checkpoint or another coin list.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -9,14 +9,15 @@ use tickertape_attribution::chain::{Chain, Node, Resolved, Seen};
 use tickertape_broker::{Ack, BatchBuilder, Broker, Follower, Phase, RecordRef, TopicPartition};
 use tickertape_records::{Basis, DeadLetter, MessageHead, Origin, key, topics};
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::checkpoint::{self, Header};
+use crate::lists::Newer;
 use crate::outcome::{Reader, basis};
-use crate::{Error, Options, Progress, lists, recovery};
+use crate::recovery::{self, Recovered};
+use crate::swaps::Swaps;
+use crate::{Error, Options, Progress, READ_BYTES, lists};
 
-/// Bytes read at once: enough to make appends large, small enough that four in flight are a few MiB.
-const READ_BYTES: usize = 1 << 20;
 /// Appends waiting for the disk. More than one so that the processor does not wait for it.
 const APPENDS_IN_FLIGHT: usize = 4;
 /// Inputs between checkpoints: reading that many again takes about a second.
@@ -28,19 +29,37 @@ pub async fn run(
     partition: u32,
     options: Options,
     progress: Arc<Progress>,
-    phase: watch::Receiver<Phase>,
+    mut phase: watch::Receiver<Phase>,
 ) -> Result<(), Error> {
     let input = TopicPartition::new(topics::MESSAGES, partition);
-    let recovered = recovery::recover(&broker, &input, &options).await?;
-    let epoch = recovered.epoch;
+    let Recovered { epoch, chain, next_offset, written, mut swaps } =
+        recovery::recover(&broker, &input, &options).await?;
+
+    let known = swaps.schedule().newest().unwrap_or(0);
+    let mut newer = Newer::than(known, broker.clone(), options.matching);
+    if swaps.schedule().is_empty() {
+        let Some(first) = newer.first(&mut phase).await? else { return Ok(()) };
+        let (_, ack) = swaps.announce(next_offset, first.version()).await?;
+        swaps.confirm(ack).await?;
+    }
+    let in_force = swaps.schedule().in_force(next_offset).ok_or_else(|| {
+        swaps.wrong(format!("no coin list is in force at offset {next_offset}; the log was replaced"))
+    })?;
+    let ahead = swaps.schedule().ahead_of(next_offset);
     let mut stage = Stage {
         output: TopicPartition::new(topics::ATTRIBUTED, partition),
         dead_letters: TopicPartition::new(topics::DEAD_LETTERS, 0),
         checkpoint: checkpoint::path(&options.checkpoints, partition),
-        reader: load_reader(&*broker, recovered.written_list.unwrap_or(options.coin_list), &options).await?,
-        next_offset: recovered.next_offset,
-        written: recovered.written,
-        chain: recovered.chain,
+        reader: lists::load(&*broker, in_force, &options.matching).await?,
+        swaps,
+        ahead: ahead
+            .into_iter()
+            .map(|(from, version)| Ahead { from, list: List::Recorded(version) })
+            .collect(),
+        matching: options.matching,
+        next_offset,
+        written,
+        chain,
         resolved: Vec::new(),
         outputs: BatchBuilder::default(),
         in_flight: VecDeque::new(),
@@ -51,15 +70,33 @@ pub async fn run(
         progress,
     };
     stage.replay().await?;
-    if stage.reader.version() != options.coin_list {
-        stage.reader = load_reader(&*broker, options.coin_list, &options).await?;
-        // On disk before the first output under the new list: a later replay swaps at the same input.
-        stage.save_checkpoint().await?;
+    // A list that came while nothing ran holds from the first message after everything written.
+    if stage.ahead.is_empty()
+        && let Some(reader) = newer.look().await?
+    {
+        stage.announce(reader, stage.next_offset).await?;
     }
 
     let start = Some((epoch, stage.next_offset));
     let mut follower = Follower::open(broker, input, start, READ_BYTES, phase).await?;
-    while let Some(batches) = follower.next().await? {
+    let mut lists = newer.follow();
+    loop {
+        // One swap at a time: the next is announced when the last has happened, so offsets never fall.
+        let batches = tokio::select! {
+            biased;
+            batches = follower.next() => batches?,
+            reader = lists.next(), if stage.ahead.is_empty() => {
+                stage.announce(reader?, follower.position()).await?;
+                continue;
+            }
+        };
+        let Some(batches) = batches else { break };
+        // Behind the batches at hand: while they are attributed, the announcement travels to the disk.
+        if stage.ahead.is_empty()
+            && let Some(reader) = lists.take()?
+        {
+            stage.announce(reader, follower.position()).await?;
+        }
         for batch in &batches {
             stage.attribute(batch.iter()).await?;
         }
@@ -73,10 +110,18 @@ pub async fn run(
     stage.drain().await
 }
 
-async fn load_reader(broker: &dyn Broker, version: u64, options: &Options) -> Result<Reader, Error> {
-    let list = lists::load(broker, version).await?;
-    Reader::new(&list, &options.matching)
-        .map_err(|error| Error::CoinList { version, reason: error.to_string() })
+/// A coin list that comes into force further on.
+struct Ahead {
+    /// Offset of the first input that is attributed with it.
+    from: u64,
+    list: List,
+}
+
+enum List {
+    /// Announced before this stage started: its version. Built when it is its turn.
+    Recorded(u64),
+    /// Announced by this stage, and perhaps not on the log yet.
+    Announced(Box<Reader>, Ack),
 }
 
 struct Stage {
@@ -90,7 +135,12 @@ struct Stage {
     next_offset: u64,
     /// The last output on the log: (input offset, sequence). Nothing up to it is written again.
     written: Option<(u64, u32)>,
+    /// Reads texts under the list in force at `next_offset`.
     reader: Reader,
+    swaps: Swaps,
+    /// The lists that come into force behind `next_offset`, in order.
+    ahead: VecDeque<Ahead>,
+    matching: tickertape_attribution::Options,
     chain: Chain,
     /// What the newest input resolved: itself first, then revised descendants. Kept for its allocation.
     resolved: Vec<Resolved>,
@@ -117,11 +167,44 @@ impl Stage {
         Ok(())
     }
 
+    /// Decides that `reader`'s list holds from `position` on, or from further on.
+    async fn announce(&mut self, reader: Reader, position: u64) -> Result<(), Error> {
+        let (from, ack) = self.swaps.announce(position, reader.version()).await?;
+        info!(
+            partition = self.input.partition,
+            version = reader.version(),
+            from,
+            "a new coin list comes into force"
+        );
+        self.ahead.push_back(Ahead { from, list: List::Announced(Box::new(reader), ack) });
+        Ok(())
+    }
+
+    /// Brings the list for the input at `offset` into force. Its swap is on the log when this returns.
+    async fn swap(&mut self, offset: u64) -> Result<(), Error> {
+        let mut due = None;
+        while self.ahead.front().is_some_and(|ahead| ahead.from <= offset) {
+            due = self.ahead.pop_front();
+        }
+        self.reader = match due.map(|ahead| ahead.list) {
+            Some(List::Announced(reader, ack)) => {
+                self.swaps.confirm(ack).await?;
+                *reader
+            }
+            Some(List::Recorded(version)) => lists::load(&*self.broker, version, &self.matching).await?,
+            None => return Ok(()),
+        };
+        Ok(())
+    }
+
     /// Attributes records in order and appends what comes of them in one step.
     async fn attribute(&mut self, records: impl Iterator<Item = RecordRef<'_>>) -> Result<(), Error> {
         let mut outputs = std::mem::take(&mut self.outputs);
         let mut dead = BatchBuilder::default();
         for record in records {
+            if self.ahead.front().is_some_and(|ahead| ahead.from <= record.offset) {
+                self.swap(record.offset).await?;
+            }
             match MessageHead::decode(record.value) {
                 Ok(head) if head.deleted_at.is_some() => self.pass_deletion(&head, &record, &mut outputs),
                 Ok(head) => self.attribute_one(&head, &record, &mut outputs).await?,
@@ -190,7 +273,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Emits an older message again, because an ancestor of it became known or changed.
+    /// Emits an older message again, because an ancestor of it became known or changed. Like every output it is read
+    /// under the list in force at the input that caused it, which it names.
     async fn emit_descendant(
         &mut self,
         outcome: &Resolved,
@@ -263,8 +347,7 @@ impl Stage {
     /// Saves the chains, once everything they have seen is on the log.
     async fn save_checkpoint(&mut self) -> Result<(), Error> {
         self.drain().await?;
-        let header =
-            Header { epoch: self.epoch, next_offset: self.next_offset, coin_list: self.reader.version() };
+        let header = Header { epoch: self.epoch, next_offset: self.next_offset };
         tokio::task::block_in_place(|| checkpoint::save(&self.checkpoint, &header, &self.chain))?;
         self.since_checkpoint = 0;
         Ok(())

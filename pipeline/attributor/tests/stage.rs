@@ -1,84 +1,12 @@
 //! The stage over the real embedded log: what it writes, and that stopping it anywhere changes nothing.
 
-use std::path::Path;
-use std::sync::Arc;
+mod support;
+
 use std::sync::atomic::Ordering::Relaxed;
 
-use tempfile::TempDir;
-use tickertape_attribution::chain::ChainConfig;
-use tickertape_attributor::{Options, Progress, lists, run};
-use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, TopicPartition, TopicSpec};
+use support::{House, deletion, message};
 use tickertape_coins::CoinList;
-use tickertape_records::{Attributed, Basis, DeadLetter, Message, SCHEMA, key, topics};
-use tokio::sync::watch;
-
-struct House {
-    directory: TempDir,
-    broker: Arc<dyn Broker>,
-}
-
-impl House {
-    async fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&directory.path().join("log")).expect("opens"));
-        for name in topics::ALL {
-            let spec = TopicSpec { name: name.into(), partitions: 1, retention: Default::default() };
-            broker.create_topic(&spec).await.expect("creates");
-        }
-        Self { directory, broker }
-    }
-
-    fn checkpoints(&self) -> &Path {
-        self.directory.path()
-    }
-
-    async fn append(&self, values: &[Vec<u8>]) {
-        let mut batch = BatchBuilder::default();
-        for value in values {
-            batch.push(key(CHAT).as_bytes(), value);
-        }
-        let at = TopicPartition::new(topics::MESSAGES, 0);
-        self.broker.append(vec![(at, batch)]).await.expect("room").await.expect("durable");
-    }
-
-    /// Runs the stage with this list until everything appended is attributed.
-    async fn attribute(&self, list: &CoinList) -> Arc<Progress> {
-        let coin_list = lists::publish(&*self.broker, list).await.expect("publishes");
-        let options = Options {
-            matching: tickertape_attribution::Options::default(),
-            chain: ChainConfig::default(),
-            checkpoints: self.checkpoints().to_owned(),
-            coin_list,
-        };
-        let progress = Arc::new(Progress::default());
-        let (_phase, phase) = watch::channel(Phase::Draining);
-        run(self.broker.clone(), 0, options, progress.clone(), phase).await.expect("attributes");
-        progress
-    }
-
-    async fn records(&self, topic: &str) -> Vec<Vec<u8>> {
-        let at = TopicPartition::new(topic, 0);
-        let batches = self.broker.read(&at, 0, usize::MAX).await.expect("reads");
-        batches.iter().flat_map(|batch| batch.iter().map(|record| record.value.to_vec())).collect()
-    }
-}
-
-const CHAT: i64 = -1_000_000_000_007;
-
-fn message(id: i64, text: &str, reply_to: Option<i64>) -> Vec<u8> {
-    let message = Message {
-        schema: SCHEMA,
-        chat_id: CHAT,
-        message_id: id,
-        date: 1_600_000_000 + id,
-        text: text.into(),
-        reply_to_message_id: reply_to,
-        ..Message::default()
-    };
-    let mut value = Vec::new();
-    message.encode_into(&mut value);
-    value
-}
+use tickertape_records::{Attributed, Basis, DeadLetter, topics};
 
 fn coins(values: &[Vec<u8>]) -> Vec<(i64, Option<String>, Basis, u32)> {
     let decode = |value: &Vec<u8>| {
@@ -123,19 +51,6 @@ async fn a_broken_record_costs_itself_and_is_named() {
     assert_eq!(progress.dead_letters.load(Relaxed), 1);
 }
 
-fn deletion(id: i64) -> Vec<u8> {
-    let tombstone = Message {
-        schema: SCHEMA,
-        chat_id: CHAT,
-        message_id: id,
-        deleted_at: Some(1_600_001_000),
-        ..Message::default()
-    };
-    let mut value = Vec::new();
-    tombstone.encode_into(&mut value);
-    value
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_is_passed_on_in_its_place_and_changes_no_coin() {
     let house = House::new().await;
@@ -173,7 +88,10 @@ async fn a_deletion_is_passed_on_in_its_place_and_changes_no_coin() {
     let deletion = &rows[2].attribution;
     assert_eq!((deletion.basis, deletion.revision, deletion.coin_list_version), (Basis::None, 0, 1));
     assert_eq!((deletion.input_offset, deletion.sequence), (2, 0));
-    assert_eq!((progress.messages(), progress.deleted.load(Relaxed), progress.repeated.load(Relaxed)), (4, 3, 0));
+    assert_eq!(
+        (progress.messages(), progress.deleted.load(Relaxed), progress.repeated.load(Relaxed)),
+        (4, 3, 0)
+    );
 
     // Run again with the checkpoint lost: everything is read again, nothing written again.
     std::fs::remove_file(house.checkpoints().join("messages-0.checkpoint")).expect("removes");
@@ -181,20 +99,9 @@ async fn a_deletion_is_passed_on_in_its_place_and_changes_no_coin() {
     assert_eq!((house.records(topics::ATTRIBUTED).await.len(), progress.deleted.load(Relaxed)), (7, 0));
 }
 
-/// Replies in chains, repeats, ties, a deletion, a broken record; in small appends so that there is somewhere to stop.
-fn story() -> Vec<Vec<Vec<u8>>> {
-    let texts = ["$BTC", "ok", "#eth or #btc", "nice", "Solana", "?", "$DOGE $DOGE", "hm"];
-    let value = |i: i64| match i {
-        17 => b"not json".to_vec(),
-        29 => deletion(27),
-        _ => message(i - i / 13 % 2, texts[(i % 8) as usize], (i % 3 != 0).then_some(i - 1 + i % 5)),
-    };
-    (0..12).map(|batch| (0..8).map(|i| value(1 + batch * 8 + i)).collect()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_anywhere_and_with_any_checkpoint_it_writes_the_same_bytes() {
-    let story = story();
+    let story = support::story();
     let calm = House::new().await;
     for batch in &story {
         calm.append(batch).await;

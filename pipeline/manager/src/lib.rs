@@ -8,6 +8,7 @@
 //! It never speaks to Telegram, and never sends what it has not stored.
 
 mod activity;
+pub mod coins;
 pub mod decide;
 mod error;
 mod inbox;

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
-use tickertape_attributor::lists;
 use tickertape_broker::{Broker, Embedded, Phase, TopicPartition, TopicSpec};
 use tickertape_records::topics;
 use tickertape_sinks::parquet::{self, Archive};
@@ -36,7 +35,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
 
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&data.log())?);
     create_topics(&*broker, &config).await?;
-    let coin_list = lists::publish(&*broker, &list).await?;
+    tickertape_manager::coins::publish(&*broker, &list).await?;
     let target = db::target(&config, &data)?;
     let database_place = target.to_string();
     // An embedded database takes a second to be made; the log takes what is read meanwhile.
@@ -53,7 +52,6 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
         matching: config.matching()?,
         chain: config.chain(),
         checkpoints: data.checkpoints(),
-        coin_list,
     };
     let mut attributors = JoinSet::new();
     let mut sinks = JoinSet::new();
