@@ -14,7 +14,7 @@ FIGURES ?= end-to-end parents matching attribution log postgres parquet
 N ?= 10
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build test crash-test bench lint fmt wasm-check deny clean
+.PHONY: help run build test crash-test manager-sim bench lint fmt wasm-check deny clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: ## Run every test: Rust, a real Postgres where there is one, four Parquet 
 crash-test: build ## Kill `run` at random instants N times over (N=200), check nothing is lost or doubled
 	cargo build --release --package tickertape-crash-test
 	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
+
+manager-sim: ## Thirty days of 10,000 channels and 50 accounts, every decision checked
+	cargo run --release --package tickertape-manager --example simulation
 
 bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run (FIGURES=matching for one)
 	tests/readers/venv.sh

@@ -249,11 +249,17 @@ impl State {
         self.advance(now);
         self.expire();
         self.look_after_accounts();
-        // A review can make another one due: of the channel that turns out to be the same, or was set free.
-        while let Some(number) = self.next_due() {
-            self.review(number);
+        // A review can make another one due: of the channel that turns out to be the same, or was set free. So can
+        // an assignment.
+        loop {
+            while let Some(number) = self.next_due() {
+                self.review(number);
+            }
+            self.assign();
+            if self.due.first().is_none_or(|&(at, _)| at > self.now) {
+                return;
+            }
         }
-        self.assign();
     }
 
     /// What changed since the last call, for storing.

@@ -118,7 +118,7 @@ impl Default for Options {
             when_inactive: WhenInactive::Leave,
             describe_seconds: DAY,
             tick_seconds: 5,
-            activity_seconds: HOUR,
+            activity_seconds: 6 * HOUR,
             matching: tickertape_attribution::Options::default(),
         }
     }

@@ -22,7 +22,9 @@ pub fn target(text: &str) -> Result<Target, Error> {
         name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then(|| format!("https://t.me/{name}"))
     };
     let written = bare_name(text).unwrap_or_else(|| text.to_owned());
-    normal_form(&written).map(Target::Link).ok_or_else(|| Error::NotAChannel { text: text.to_owned() })
+    tickertape_links::parse(&written)
+        .map(|link| Target::Link(link.to_string()))
+        .ok_or_else(|| Error::NotAChannel { text: text.to_owned() })
 }
 
 /// Leaves a wish for the manager, and returns its id.
@@ -52,12 +54,24 @@ pub async fn outcome(pool: &PgPool, id: i64) -> Result<Option<String>, Error> {
     Ok(outcome.flatten())
 }
 
-fn normal_form(link: &str) -> Option<String> {
-    let path = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://")).unwrap_or(link);
-    let path = path.strip_prefix("t.me/")?;
-    let path = path.trim_end_matches('/');
-    if let Some(hash) = path.strip_prefix('+').or_else(|| path.strip_prefix("joinchat/")) {
-        return Some(format!("https://t.me/+{hash}"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_is_named_by_link_name_or_id() {
+        let link = |link: &str| Some(Target::Link(link.into()));
+        for (text, expected) in [
+            ("@Bitcoin_News", link("https://t.me/bitcoin_news")),
+            (" bitcoin_news ", link("https://t.me/bitcoin_news")),
+            ("t.me/Bitcoin_News/15", link("https://t.me/bitcoin_news")),
+            ("https://t.me/+AbCd_12345678", link("https://t.me/+AbCd_12345678")),
+            ("-1001234567890", Some(Target::Chat(-1_001_234_567_890))),
+            ("https://example.com/bitcoin_news", None),
+            ("two words", None),
+            ("", None),
+        ] {
+            assert_eq!(target(text).ok(), expected, "{text}");
+        }
     }
-    (path.len() >= 4).then(|| format!("https://t.me/{}", path.to_lowercase()))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tickertape_records::ChatKind;
 
 use super::ChannelState;
+use crate::Options;
 use crate::relevance::Verdict;
 
 /// The manager's own number of a channel, given before its chat id is known. From 1.
@@ -136,6 +137,13 @@ impl Channel {
             Some(name) => Some(format!("https://t.me/{name}")),
             None => self.links.iter().rev().find(|link| !link.starts_with("https://t.me/c/")).cloned(),
         }
+    }
+
+    /// Whether it waits for nothing but the user's approval.
+    pub fn is_pending(&self, options: &Options) -> bool {
+        self.state == ChannelState::Discovered
+            && self.verdict.as_ref().is_some_and(|verdict| verdict.relevant)
+            && self.sightings.len() >= options.min_sightings as usize
     }
 
     /// Since when it has been silent: its newest message, or when it began to be followed.

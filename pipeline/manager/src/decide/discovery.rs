@@ -127,15 +127,6 @@ impl State {
         self.set_state(number, ChannelState::Candidate, reason);
     }
 
-    /// Whether a channel waits for nothing but the user's approval.
-    pub fn is_pending(&self, number: Number) -> bool {
-        self.channels.get(&number).is_some_and(|channel| {
-            channel.state == ChannelState::Discovered
-                && channel.verdict.as_ref().is_some_and(|verdict| verdict.relevant)
-                && channel.sightings.len() >= self.options.min_sightings as usize
-        })
-    }
-
     /// Another channel, followed or about to be, whose name this one's can be taken for.
     fn look_alike(&self, number: Number) -> Option<Number> {
         let channel = self.channel(number);

@@ -91,7 +91,9 @@ impl State {
         let Some(&number) = self.by_chat.get(&chat_id) else { return };
         if self.channel(number).last_message_at < Some(last_message_at) {
             self.channel_mut(number).last_message_at = Some(last_message_at);
-            self.schedule(number, self.now);
+            if self.channel(number).state == ChannelState::Inactive {
+                self.schedule(number, self.now); // one that is followed is looked at when it would be silent
+            }
         }
     }
 }

@@ -64,6 +64,10 @@ pub struct World {
     pub chats: BTreeMap<i64, Chat>,
     pub by_link: BTreeMap<String, i64>,
     pub actors: BTreeMap<String, Actor>,
+    /// Which chats each account is in: the members of the chats, seen from the other side.
+    inside: BTreeMap<String, BTreeSet<i64>>,
+    /// Chats in which somebody waits to be let in.
+    waiting: BTreeSet<i64>,
     /// Ids of instructions that were carried out: a repeated one is dropped.
     pub done: BTreeSet<String>,
     /// The most dialogs any account ever had.
@@ -108,15 +112,22 @@ impl World {
         self.actors.insert(label.into(), actor);
     }
 
+    pub fn put_in(&mut self, label: &str, chat_id: i64) {
+        self.chats.get_mut(&chat_id).unwrap().members.insert(label.into());
+        self.inside.entry(label.into()).or_default().insert(chat_id);
+    }
+
+    pub fn take_out(&mut self, label: &str, chat_id: i64) -> bool {
+        self.inside.entry(label.into()).or_default().remove(&chat_id);
+        self.chats.get_mut(&chat_id).unwrap().members.remove(label)
+    }
+
     pub fn chats_of(&self, label: &str) -> Vec<i64> {
-        let mut chats: Vec<i64> =
-            self.chats.values().filter(|chat| chat.members.contains(label)).map(|chat| chat.id).collect();
-        chats.sort_unstable();
-        chats
+        self.inside.get(label).into_iter().flatten().copied().collect()
     }
 
     pub fn dialogs(&self, label: &str) -> u32 {
-        self.actors[label].own_dialogs + self.chats_of(label).len() as u32
+        self.actors[label].own_dialogs + self.inside.get(label).map_or(0, |chats| chats.len() as u32)
     }
 
     fn said(label: &str, at: i64, report: Report) -> Said {
@@ -204,21 +215,31 @@ impl World {
     /// Admins let in those whose time has come; returns what accounts see of it.
     pub fn let_in(&mut self, now: i64) -> Vec<Said> {
         let mut entered = Vec::new();
-        for chat in self.chats.values_mut() {
-            let Door::Request(after) = chat.door else { continue };
+        for chat_id in self.waiting.clone() {
+            let chat = self.chats.get_mut(&chat_id).unwrap();
+            let after = match chat.door {
+                Door::Request(after) if after >= 0 => after,
+                _ => continue,
+            };
             let ready: Vec<String> = chat
                 .requests
                 .iter()
-                .filter(|&(_, &at)| after >= 0 && at + after <= now)
+                .filter(|&(_, &at)| at + after <= now)
                 .map(|(label, _)| label.clone())
                 .collect();
-            for label in ready {
-                chat.requests.remove(&label);
-                chat.members.insert(label.clone());
-                entered.push((label, chat.id));
+            chat.requests.retain(|label, _| !ready.contains(label));
+            if chat.requests.is_empty() {
+                self.waiting.remove(&chat_id);
             }
+            entered.extend(ready.into_iter().map(|label| (label, chat_id)));
         }
-        entered.into_iter().map(|(label, chat_id)| self.observation(&label, chat_id, now)).collect()
+        entered
+            .into_iter()
+            .map(|(label, chat_id)| {
+                self.put_in(&label, chat_id);
+                self.observation(&label, chat_id, now)
+            })
+            .collect()
     }
 
     /// Carries out an instruction, once; none while the account does not run.
@@ -247,8 +268,7 @@ impl World {
                 }
                 Action::Join { link } => self.join(label, actor.premium, link, now, &mut said),
                 Action::Leave { chat_id } => {
-                    let chat = self.chats.get_mut(chat_id).unwrap();
-                    chat.members.remove(label);
+                    self.take_out(label, *chat_id);
                     Outcome::Done { chat_id: Some(*chat_id) }
                 }
                 Action::Describe { chat_id } if self.chats[chat_id].members.contains(label) => {
@@ -286,10 +306,12 @@ impl World {
             }
             Door::Request(_) => {
                 chat.requests.insert(label.into(), now);
+                self.waiting.insert(chat_id);
+                let chat = &self.chats[&chat_id];
                 Outcome::Requested { chat_id: chat.username.is_some().then_some(chat_id) }
             }
             Door::Open => {
-                chat.members.insert(label.into());
+                self.put_in(label, chat_id);
                 said.push(self.observation(label, chat_id, now));
                 Outcome::Done { chat_id: Some(chat_id) }
             }
@@ -298,12 +320,11 @@ impl World {
 
     /// The account is taken out of the chat by others, or by its owner's hand.
     pub fn lose(&mut self, label: &str, chat_id: i64, reason: &str, now: i64) -> Option<Said> {
-        let chat = self.chats.get_mut(&chat_id)?;
-        if !chat.members.remove(label) {
+        if !self.take_out(label, chat_id) {
             return None;
         }
         if reason == "banned" {
-            chat.banned.insert(label.into());
+            self.chats.get_mut(&chat_id)?.banned.insert(label.into());
         }
         Some(Self::said(label, now, Report::Lost { chat_id, reason: reason.into() }))
     }
