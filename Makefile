@@ -12,9 +12,11 @@ export TICKERTAPE_SHARED
 FIGURES ?= end-to-end parents matching attribution log postgres parquet
 # How many times `make crash-test` drains its input under kills.
 N ?= 10
+# How many records `make fluvio-bench` writes for each figure.
+RECORDS ?= 1000000
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build test crash-test manager-sim bench lint fmt wasm-check deny clean
+.PHONY: help run build test crash-test manager-sim fluvio-test fluvio-bench bench lint fmt wasm-check deny clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +37,14 @@ crash-test: build ## Kill `run` at random instants N times over (N=200), check n
 
 manager-sim: ## Thirty days of 10,000 channels and 50 accounts, every decision checked
 	cargo run --release --package tickertape-manager --example simulation
+
+fluvio-test: ## Test on a Fluvio cluster: TICKERTAPE_FLUVIO=host:port, and TICKERTAPE_FLUVIO_RUN=fluvio-run for kills
+	cargo test --release --package tickertape-broker --test fluvio -- --nocapture
+
+fluvio-bench: ## Print the figures of docs/fluvio.md on a cluster made of TICKERTAPE_FLUVIO_RUN (RECORDS=10000 for a try)
+	cargo build --release --package tickertape-bench
+	for figure in fluvio-batches fluvio-kills fluvio-throughput; do \
+		$(TARGET_DIR)/release/tickertape-bench $$figure --records $(RECORDS) || exit 1; done
 
 bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run (FIGURES=matching for one)
 	tests/readers/venv.sh

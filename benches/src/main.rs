@@ -7,6 +7,7 @@
 
 mod attribution;
 mod end_to_end;
+mod fluvio;
 mod log;
 mod matching;
 mod parents;
@@ -29,6 +30,9 @@ struct Args {
     /// The `tickertape` binary, for the end-to-end figures.
     #[arg(long, default_value = "target/release/tickertape")]
     binary: PathBuf,
+    /// How many records the Fluvio figures write.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -47,6 +51,12 @@ enum Figure {
     Parquet,
     /// `tickertape run` from exports to both stores.
     EndToEnd,
+    /// Fluvio: whether anything is missing, in batches of any size, beside the bare client.
+    FluvioBatches,
+    /// Fluvio: the same while its servers are killed.
+    FluvioKills,
+    /// Fluvio: produce and consume beside the bare client.
+    FluvioThroughput,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -59,6 +69,11 @@ fn main() -> anyhow::Result<()> {
         Figure::Postgres => tokio::runtime::Runtime::new()?.block_on(postgres::run()),
         Figure::Parquet => parquet::run(),
         Figure::EndToEnd => end_to_end::run(&args.binary)?,
+        Figure::FluvioBatches => tokio::runtime::Runtime::new()?.block_on(fluvio::batches(args.records)),
+        Figure::FluvioKills => tokio::runtime::Runtime::new()?.block_on(fluvio::kills(args.records)),
+        Figure::FluvioThroughput => {
+            tokio::runtime::Runtime::new()?.block_on(fluvio::throughput(args.records))
+        }
     }
     Ok(())
 }

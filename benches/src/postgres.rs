@@ -9,16 +9,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
+use tickertape_postgres_server as server;
 use tickertape_records::topics;
 use tickertape_sinks::Progress;
 use tickertape_sinks::postgres::{Database, Target, run as run_sink};
 use tokio::sync::watch;
 
 use crate::workload;
-
-#[path = "../../pipeline/sinks/tests/postgres/server.rs"]
-#[allow(clippy::unwrap_used, dead_code, reason = "written for tests, which need more of it")]
-mod server;
 
 const MESSAGES: usize = 150_000;
 const ROUNDS: usize = 5;

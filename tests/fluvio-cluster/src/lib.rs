@@ -9,6 +9,8 @@
     reason = "test support: whatever fails here fails the test"
 )]
 
+pub mod bare;
+
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
