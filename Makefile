@@ -16,10 +16,11 @@ N ?= 10
 RECORDS ?= 1000000
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build test crash-test manager-sim fluvio-test fluvio-bench bench lint fmt wasm-check deny clean
+.PHONY: help run build smartmodule smartmodule-bench test crash-test manager-sim fluvio-test fluvio-bench bench lint fmt \
+	wasm-check deny clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Read the sample export: compile, attribute, store, show the summary
 	cargo run --release --package tickertape -- run --data $(DATA) examples/sample-export
@@ -27,7 +28,13 @@ run: ## Read the sample export: compile, attribute, store, show the summary
 build: ## Compile the program to target/release/tickertape
 	cargo build --release --package tickertape
 
-test: ## Run every test: Rust, a real Postgres where there is one, four Parquet readers from PyPI
+smartmodule: ## Build the SmartModule for wasm (fetches a compiler where the toolchain has no wasm target)
+	smartmodules/build.sh
+
+smartmodule-bench: smartmodule ## Records a second of the SmartModule in the real engine beside native
+	cargo run --release --package tickertape-smartmodule-test --bin tickertape-smartmodule-bench
+
+test: smartmodule ## Run every test: Rust, a real Postgres where there is one, four Parquet readers from PyPI
 	tests/readers/venv.sh
 	cargo test --release --workspace
 

@@ -1,7 +1,5 @@
 //! From a text to the outcome that goes on the topic: the matcher, with the names the records use.
 
-use std::borrow::Cow;
-
 use tickertape_attribution::chain::{self, Chain, Own, Resolved};
 use tickertape_attribution::{Error, Matcher, Mention, Options, Tally, Verdict};
 use tickertape_coins::{CoinList, Rules};
@@ -50,16 +48,11 @@ impl Reader {
         chain: &Chain,
         caused_by: (u64, u32),
     ) -> Attribution {
-        let mention = |count: &tickertape_attribution::CoinCount| MentionCount {
-            coin_id: self.matcher.coin_id(count.coin).to_owned(),
-            count: count.count,
-            kinds: count.kinds().map(|kind| Cow::Borrowed(kind.name())).collect(),
-        };
         Attribution {
             coin_id: outcome.coin.map(|coin| chain.coin_id(coin).to_owned()),
             basis: basis(outcome.basis),
             depth: outcome.depth,
-            mentions: self.tally.counts().iter().map(mention).collect(),
+            mentions: MentionCount::of(&self.tally, &self.matcher),
             coin_list_version: self.version,
             revision: outcome.revision,
             input_offset: caused_by.0,

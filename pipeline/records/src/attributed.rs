@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use tickertape_attribution::{CoinCount, Matcher, Tally};
 
 use crate::message::{ChatKind, Source};
 use crate::{Error, check_schema};
@@ -77,6 +78,18 @@ pub struct MentionCount {
     pub count: u32,
     /// The forms seen, each once: `cashtag`, `hashtag`, `pair`, `name`, `ticker`, `alias`.
     pub kinds: Vec<Cow<'static, str>>,
+}
+
+impl MentionCount {
+    /// The counts of the text that was tallied last, most mentioned first.
+    pub fn of(tally: &Tally, matcher: &Matcher) -> Vec<Self> {
+        let count = |count: &CoinCount| Self {
+            coin_id: matcher.coin_id(count.coin).to_owned(),
+            count: count.count,
+            kinds: count.kinds().map(|kind| Cow::Borrowed(kind.name())).collect(),
+        };
+        tally.counts().iter().map(count).collect()
+    }
 }
 
 impl Attribution {

@@ -1,6 +1,7 @@
 //! A coin list as it came into force, on topic `coin-lists`: numbered, dated, never changed.
 
 use serde::{Deserialize, Serialize};
+use tickertape_coins::{Coin, CoinList};
 
 /// One coin list. Key: empty. Its `version` is its offset on the topic plus 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,3 +30,16 @@ pub struct ListedCoin {
 }
 
 crate::record!(CoinListRecord, "coin list");
+
+impl CoinListRecord {
+    /// The list as the matcher takes it.
+    pub fn into_list(self) -> CoinList {
+        let coin =
+            |coin: ListedCoin| Coin { id: coin.id, symbol: coin.symbol, name: coin.name, rank: coin.rank };
+        CoinList {
+            version: self.version,
+            as_of: self.as_of,
+            coins: self.coins.into_iter().map(coin).collect(),
+        }
+    }
+}
