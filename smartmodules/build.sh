@@ -18,6 +18,7 @@ unpack() {
         exit 1
     }
     local staging version llvm
+    apt-cache show rustc-web >/dev/null 2>&1 || apt-get update --quiet --quiet
     staging=$(mktemp -d)
     version=$(apt-cache depends libstd-rust-web-dev | grep --only-matching --max-count 1 'libstd-rust-web-[0-9.]*$')
     llvm=$(apt-cache depends "$version" | grep --only-matching --max-count 1 'libllvm[0-9]*$')

@@ -12,6 +12,7 @@ mod codec;
 mod decide;
 mod options;
 mod reader;
+mod smartmodule;
 mod topics;
 mod watch;
 mod writer;

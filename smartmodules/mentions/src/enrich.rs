@@ -12,6 +12,7 @@
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde_json::json;
 use tickertape_attribution::{BareTickers, Matcher, Mention, Options, Tally, Verdict};
 use tickertape_coins::{CoinList, Rules};
 use tickertape_records::{Basis, CoinListRecord, MentionCount, MessageHead};
@@ -94,21 +95,22 @@ impl Enricher {
 
     /// The record's value with the field `own`.
     pub fn enrich(&mut self, value: &[u8]) -> Vec<u8> {
-        let own = match MessageHead::decode(value) {
-            Ok(head) => serde_json::to_value(self.read(&head.text)),
+        let mut own = Vec::with_capacity(128);
+        let written = match MessageHead::decode(value) {
+            Ok(head) => serde_json::to_writer(&mut own, &self.read(&head.text)),
             Err(_) if !is_object(value) => return value.to_vec(),
-            Err(error) => Ok(serde_json::json!({ "error": error.to_string() })),
+            Err(error) => serde_json::to_writer(&mut own, &json!({ "error": error.to_string() })),
         };
-        let own = own.expect("strings and numbers can be written");
+        written.expect("writing to memory cannot fail");
         let body = value.trim_ascii_end();
         let body = body.strip_suffix(b"}").expect("an object ends with a brace");
-        let mut out = Vec::with_capacity(value.len() + 128);
+        let mut out = Vec::with_capacity(value.len() + own.len() + 8);
         out.extend_from_slice(body);
         if !body.trim_ascii_end().ends_with(b"{") {
             out.push(b',');
         }
         out.extend_from_slice(br#""own":"#);
-        serde_json::to_writer(&mut out, &own).expect("writing to memory cannot fail");
+        out.extend_from_slice(&own);
         out.push(b'}');
         out
     }
@@ -120,7 +122,7 @@ fn is_object(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 

@@ -14,10 +14,8 @@ const CALLS: i16 = fluvio_smartengine::DEFAULT_SMARTENGINE_VERSION;
 
 /// The built module, or none where nobody built it.
 pub fn module() -> Option<Vec<u8>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-        PathBuf::from,
-    );
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     std::fs::read(target.join("smartmodule/tickertape-mentions.wasm")).ok()
 }
 

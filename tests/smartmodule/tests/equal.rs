@@ -58,7 +58,8 @@ fn the_module_agrees_with_the_matcher_itself() {
     let (mut coins, mut broken) = (0, 0);
     for (value, output) in values.iter().zip(engine.process(&values).unwrap()) {
         let Ok(head) = MessageHead::decode(value) else {
-            let reason = serde_json::from_slice::<Value>(&output).map(|record| record["own"]["error"].is_string());
+            let reason =
+                serde_json::from_slice::<Value>(&output).map(|record| record["own"]["error"].is_string());
             assert!(reason.unwrap_or(&output == value), "{}", String::from_utf8_lossy(&output));
             broken += 1;
             continue;
@@ -80,7 +81,8 @@ fn the_module_agrees_with_the_matcher_itself() {
 #[test]
 fn the_golden_messages_come_out_equal_under_their_own_list() {
     let shared = std::env::var_os("TICKERTAPE_SHARED").map(PathBuf::from);
-    let Some(golden) = shared.and_then(|shared| std::fs::read_to_string(shared.join("attribution-golden.jsonl")).ok())
+    let Some(golden) =
+        shared.and_then(|shared| std::fs::read_to_string(shared.join("attribution-golden.jsonl")).ok())
     else {
         println!("skipped: no attribution-golden.jsonl under TICKERTAPE_SHARED");
         return;
@@ -90,11 +92,14 @@ fn the_golden_messages_come_out_equal_under_their_own_list() {
         .enumerate()
         .map(|(i, line)| {
             let text = serde_json::from_str::<Value>(line).unwrap()["text"].clone();
-            json!({"schema": 1, "chat_id": 1, "message_id": i, "date": 1, "text": text}).to_string().into_bytes()
+            json!({"schema": 1, "chat_id": 1, "message_id": i, "date": 1, "text": text})
+                .to_string()
+                .into_bytes()
         })
         .collect();
     let coins = CoinList::snapshot().coins.into_iter().rev().take(30);
-    let coins = coins.map(|c| ListedCoin { id: c.id, symbol: c.symbol, name: c.name, rank: c.rank }).collect();
+    let coins =
+        coins.map(|c| ListedCoin { id: c.id, symbol: c.symbol, name: c.name, rank: c.rank }).collect();
     let list = CoinListRecord { schema: SCHEMA, version: 12, as_of: "2021-12-02".into(), coins };
     let mut record = Vec::new();
     list.encode_into(&mut record);

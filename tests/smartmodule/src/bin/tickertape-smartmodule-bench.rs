@@ -36,6 +36,9 @@ fn main() -> Result<()> {
     };
     let (in_engine, natively) = (median(in_engine), median(natively));
     println!("module {size} bytes; median of {ROUNDS} rounds of {MESSAGES} messages");
-    println!("engine {in_engine:.0} records/s, native {natively:.0} records/s, ratio {:.2}", in_engine / natively);
+    println!(
+        "engine {in_engine:.0} records/s, native {natively:.0} records/s, ratio {:.2}",
+        in_engine / natively
+    );
     Ok(())
 }
