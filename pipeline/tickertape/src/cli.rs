@@ -43,6 +43,11 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Look into the database that `run` fills.
     Db(DbArgs),
+    /// Say which channels are followed: list, approve, add, remove.
+    ///
+    /// Wishes are kept until a manager looks at them, and overrule its rules. With the embedded database, `up` must
+    /// not run at the same time: use its HTTP API then.
+    Channels(ChannelsArgs),
     /// Check what is configured, reachable and writable, and say how to mend what is not.
     Doctor(Common),
     /// Print the configuration file with every key, its default and what it means.
@@ -115,5 +120,60 @@ pub(crate) enum DbCommand {
         /// Port on 127.0.0.1; it takes one connection at a time.
         #[arg(long, default_value_t = SERVE_PORT)]
         port: u16,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: ChannelsCommand,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// A channel is a link in any form, @name, or a chat id behind `--`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelsCommand {
+    /// Print every channel with its state and why.
+    List {
+        /// Only those in this state; may be given several times.
+        #[arg(long)]
+        state: Vec<String>,
+    },
+    /// Print the channels that are relevant and wait for approval, with score and reasons.
+    Pending,
+    /// Print all that is known of a channel, and its way from state to state.
+    Show {
+        /// Which channel.
+        channel: String,
+    },
+    /// Follow channels.
+    Add {
+        /// Which channels.
+        #[arg(required = true)]
+        channels: Vec<String>,
+    },
+    /// Follow channels no longer.
+    Remove {
+        /// Which channels.
+        #[arg(required = true)]
+        channels: Vec<String>,
+    },
+    /// Follow channels that were found.
+    Approve {
+        /// Which channels.
+        #[arg(required = true)]
+        channels: Vec<String>,
+    },
+    /// Do not follow channels that were found.
+    Reject {
+        /// Which channels.
+        #[arg(required = true)]
+        channels: Vec<String>,
+    },
+    /// Follow the channels of a file: one a line, # begins a comment.
+    Import {
+        /// The file, or - for standard input.
+        file: PathBuf,
     },
 }

@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) attribution: Attribution,
     pub(crate) log: Log,
     pub(crate) database: Database,
+    /// The manager's rules, without how texts are matched: see [`Config::manager`].
+    pub(crate) manager: tickertape_manager::Options,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -80,7 +82,13 @@ impl Config {
         if !(1..=1000).contains(&self.coins.size) {
             bail!("coins.size is {}; it must be 1 to 1000", self.coins.size);
         }
-        self.matching().map(|_| ())
+        self.manager()?.check()?;
+        Ok(())
+    }
+
+    /// The manager's rules.
+    pub(crate) fn manager(&self) -> Result<tickertape_manager::Options> {
+        Ok(tickertape_manager::Options { matching: self.matching()?, ..self.manager.clone() })
     }
 
     /// The file to take the coin list from, when not the checked-in one.
@@ -167,6 +175,13 @@ fn overlay_environment(base: &mut Table, lookup: impl Fn(&str) -> Option<String>
                 Value::Integer(_) => Value::Integer(
                     text.parse().with_context(|| format!("{name} is {text:?}; it must be a whole number"))?,
                 ),
+                Value::Float(_) => Value::Float(
+                    text.parse().with_context(|| format!("{name} is {text:?}; it must be a number"))?,
+                ),
+                Value::Array(_) => {
+                    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                    Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+                }
                 _ => Value::String(text),
             };
         }
@@ -189,6 +204,12 @@ mod tests {
     }
 
     #[test]
+    fn the_manager_has_the_same_defaults_as_its_crate() {
+        let config: Config = defaults().try_into().expect("fits");
+        assert_eq!(config.manager, tickertape_manager::Options::default());
+    }
+
+    #[test]
     fn a_file_changes_what_it_names_and_a_wrong_key_is_named() {
         let mut table = defaults();
         overlay(&mut table, "[coins]\nsize = 10".parse().expect("TOML")).expect("known key");
@@ -203,12 +224,19 @@ mod tests {
     fn every_key_can_be_set_by_environment() {
         let mut table = defaults();
         overlay_environment(&mut table, |name| {
-            Some(if name.ends_with("FILE") || name.ends_with("TICKERS") { "x" } else { "7" }.to_owned())
+            let word = ["FILE", "TICKERS", "APPROVE", "WHEN_INACTIVE", "CHANNELS", "LANGUAGES"];
+            Some(if word.iter().any(|end| name.ends_with(end)) { "x" } else { "7" }.to_owned())
         })
         .expect("reads");
         let values = table.values().flat_map(|keys| keys.as_table().into_iter().flat_map(Table::values));
         for value in values {
-            assert!(matches!(value, Value::Integer(7)) || value.as_str() == Some("x"), "{value:?}");
+            let set = match value {
+                Value::Integer(number) => *number == 7,
+                Value::Float(number) => *number == 7.0,
+                Value::Array(parts) => parts.len() == 1 && parts[0].as_str() == Some("x"),
+                value => value.as_str() == Some("x"),
+            };
+            assert!(set, "{value:?}");
         }
         let error = overlay_environment(&mut table, |_| Some("many".into())).expect_err("not a number");
         assert!(error.to_string().contains("TICKERTAPE_"), "{error}");

@@ -3,6 +3,7 @@
 //! The way of a message: [`pipeline`] wires import → log → attribution → log → Postgres and Parquet, each a crate
 //! of its own; this binary only reads the command line and shows what came of it.
 
+mod channels;
 mod cli;
 mod coins;
 mod config;
@@ -61,6 +62,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Db(args) => db::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Channels(args) => channels::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor(common) => doctor::run(&common).await,
         Command::DefaultConfig => {
             print_data(config::DEFAULTS);

@@ -1,0 +1,191 @@
+//! `tickertape channels`: which channels are followed, which wait for a word, and what the user wishes.
+//!
+//! Wishes are rows of a table that the manager looks at, so they can be given whether it runs or not. Only the
+//! embedded database can be open in one process at a time: while `up` runs on it, its HTTP API is the way.
+
+use std::io::Read;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tickertape_manager::decide::{Channel, ChannelState, Target, WishKind};
+use tickertape_manager::{load_channels, load_transitions, wishes};
+use tickertape_sinks::postgres::{Database, Target as Place};
+
+use crate::cli::{ChannelsArgs, ChannelsCommand};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::{db, table};
+
+/// How long to wait for a running manager's word.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+pub(crate) async fn run(args: &ChannelsArgs) -> Result<()> {
+    let config = Config::load(args.common.config.as_deref())?;
+    let place = db::target(&config, &DataDir::new(&args.common.data))?;
+    let embedded = matches!(place, Place::Embedded { .. });
+    // Named before the database is opened: a slip costs nothing then.
+    let wish = wish(&args.command)?;
+    let database = Database::open(place).await.context(if embedded {
+        "the embedded database is open in one process at a time: while `tickertape up` runs, use its HTTP API, or stop it"
+    } else {
+        "cannot open the database"
+    })?;
+    let outcome = answer(&database, args, &config, wish, embedded).await;
+    database.close().await?;
+    outcome
+}
+
+fn wish(command: &ChannelsCommand) -> Result<Option<(WishKind, Vec<Target>)>> {
+    let (kind, texts) = match command {
+        ChannelsCommand::List { .. } | ChannelsCommand::Pending | ChannelsCommand::Show { .. } => {
+            return Ok(None);
+        }
+        ChannelsCommand::Add { channels } => (WishKind::Add, channels.clone()),
+        ChannelsCommand::Remove { channels } => (WishKind::Remove, channels.clone()),
+        ChannelsCommand::Approve { channels } => (WishKind::Approve, channels.clone()),
+        ChannelsCommand::Reject { channels } => (WishKind::Reject, channels.clone()),
+        ChannelsCommand::Import { file } => {
+            let text = if file.as_os_str() == "-" {
+                let mut text = String::new();
+                std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+                text
+            } else {
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+            };
+            let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+            (WishKind::Add, lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+        }
+    };
+    let targets = texts.iter().map(|text| wishes::target(text)).collect::<Result<_, _>>()?;
+    Ok(Some((kind, targets)))
+}
+
+async fn answer(
+    database: &Database,
+    args: &ChannelsArgs,
+    config: &Config,
+    wish: Option<(WishKind, Vec<Target>)>,
+    embedded: bool,
+) -> Result<()> {
+    let pool = database.pool();
+    if let Some((kind, targets)) = wish {
+        let mut ids = Vec::new();
+        for target in targets {
+            let named = name(&target);
+            ids.push((named, wishes::submit(pool, kind, target).await?));
+        }
+        return say_what_came(database, ids, embedded).await;
+    }
+    match &args.command {
+        ChannelsCommand::Pending => {
+            let discovered = load_channels(pool, &[ChannelState::Discovered]).await?;
+            let pending: Vec<_> =
+                discovered.iter().filter(|channel| channel.is_pending(&config.manager)).collect();
+            let header = ["link", "score", "language", "participants", "title", "reasons"];
+            print(&header, pending.iter().map(|channel| pending_row(channel)))
+        }
+        ChannelsCommand::Show { channel } => {
+            let target = wishes::target(channel)?;
+            let channels = load_channels(pool, &[]).await?;
+            let found = channels.iter().find(|channel| {
+                channel.same_as.is_none()
+                    && match &target {
+                        Target::Link(link) => channel.links.contains(link),
+                        Target::Chat(chat_id) => channel.chat_id == Some(*chat_id),
+                    }
+            });
+            let channel = found.with_context(|| format!("{channel} is not known"))?;
+            crate::print_data(&format!("{}\n", serde_json::to_string_pretty(channel)?));
+            let steps = load_transitions(pool, channel.number).await?;
+            print(
+                &["at", "from", "to", "account", "reason"],
+                steps.into_iter().map(|step| {
+                    vec![
+                        Some(step.at.to_string()),
+                        Some(step.from),
+                        Some(step.to),
+                        step.account,
+                        Some(step.reason),
+                    ]
+                }),
+            )
+        }
+        ChannelsCommand::List { state } => {
+            let states = state.iter().map(|name| {
+                ChannelState::from_name(name).with_context(|| {
+                    let all = ChannelState::ALL.map(ChannelState::name).join(", ");
+                    format!("{name:?} is no state of a channel; there are {all}")
+                })
+            });
+            let channels = load_channels(pool, &states.collect::<Result<Vec<_>>>()?).await?;
+            let header = ["link", "chat_id", "state", "account", "participants", "title", "reason"];
+            print(&header, channels.iter().filter(|channel| channel.same_as.is_none()).map(row))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits a little for the manager; what it has not looked at is kept for it.
+async fn say_what_came(database: &Database, mut ids: Vec<(String, i64)>, embedded: bool) -> Result<()> {
+    let began = tokio::time::Instant::now();
+    // On the embedded database no manager can run beside this.
+    while !embedded && !ids.is_empty() && began.elapsed() < PATIENCE {
+        let mut open = Vec::new();
+        for (named, id) in ids {
+            match wishes::outcome(database.pool(), id).await? {
+                Some(outcome) => {
+                    crate::print_data(&format!("{}: {}\n", table::escape(&named), table::escape(&outcome)))
+                }
+                None => open.push((named, id)),
+            }
+        }
+        ids = open;
+        if !ids.is_empty() {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+    for (named, _) in ids {
+        crate::print_data(&format!("{}: noted; the manager takes it when it runs\n", table::escape(&named)));
+    }
+    Ok(())
+}
+
+fn name(target: &Target) -> String {
+    match target {
+        Target::Link(link) => link.clone(),
+        Target::Chat(chat_id) => chat_id.to_string(),
+    }
+}
+
+fn row(channel: &Channel) -> Vec<Option<String>> {
+    vec![
+        channel.links.first().cloned(),
+        channel.chat_id.map(|id| id.to_string()),
+        Some(channel.state.name().into()),
+        channel.owner.clone(),
+        channel.participants.map(|count| count.to_string()),
+        Some(channel.title.clone()),
+        Some(channel.reason.clone()),
+    ]
+}
+
+fn pending_row(channel: &Channel) -> Vec<Option<String>> {
+    let verdict = channel.verdict.as_ref();
+    vec![
+        channel.links.first().cloned(),
+        verdict.map(|verdict| format!("{:.2}", verdict.score)),
+        verdict.and_then(|verdict| verdict.language.clone()),
+        channel.participants.map(|count| count.to_string()),
+        Some(channel.title.clone()),
+        verdict.map(|verdict| verdict.reasons.join("; ")),
+    ]
+}
+
+fn print(header: &[&str], rows: impl Iterator<Item = Vec<Option<String>>>) -> Result<()> {
+    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let rows: Vec<_> = rows.collect();
+    table::print(&header, &rows).or_else(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()), // `| head` has seen enough
+        _ => Err(error.into()),
+    })
+}
