@@ -16,7 +16,7 @@ N ?= 10
 RECORDS ?= 1000000
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build smartmodule smartmodule-bench test crash-test manager-sim fluvio-test fluvio-bench bench lint fmt \
+.PHONY: help run build smartmodule smartmodule-bench test crash-test manager-orders manager-sim fluvio-test fluvio-bench bench lint fmt \
 	wasm-check deny clean
 
 help: ## Show this list
@@ -41,6 +41,9 @@ test: smartmodule ## Run every test: Rust, a real Postgres where there is one, f
 crash-test: build ## Kill `run` at random instants N times over (N=200), check nothing is lost or doubled
 	cargo build --release --package tickertape-crash-test
 	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
+
+manager-orders: ## The manager with a scripted producer, to the same end from fifty orders and delays
+	TICKERTAPE_ORDERS=50 cargo test --release --package tickertape-manager --test orders -- --nocapture
 
 manager-sim: ## Thirty days of 10,000 channels and 50 accounts, every decision checked
 	cargo run --release --package tickertape-manager --example simulation

@@ -38,9 +38,9 @@ const SILENT: i64 = 7;
 /// Long before this many steps everything has settled.
 const LAST: u32 = 2_000;
 
-/// How many orders to try.
+/// How many orders to try: a few with every test, fifty with `make manager-orders`.
 fn orders() -> u64 {
-    std::env::var("TICKERTAPE_ORDERS").ok().and_then(|orders| orders.parse().ok()).unwrap_or(50)
+    std::env::var("TICKERTAPE_ORDERS").ok().and_then(|orders| orders.parse().ok()).unwrap_or(5)
 }
 
 #[tokio::test(flavor = "multi_thread")]
