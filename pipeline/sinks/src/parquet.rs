@@ -87,10 +87,8 @@ async fn run_table<T: Table>(
     let mut follower = Follower::open(broker, at.clone(), history.position, READ_BYTES, phase).await?;
     // Only now that the topic is known to be the right one.
     archive.clear_staging(&commit::stem(&at)).await?;
-    for file in &history.uncommitted {
-        archive.delete(file).await?;
-    }
 
+    let mut left_behind = history.uncommitted;
     let mut range = OpenRange::<T>::new(at, archive.limits(), follower.position(), history.last_input);
     while let Some(batches) = follower.next().await? {
         let mut rest = VecDeque::from(batches);
@@ -104,30 +102,40 @@ async fn run_table<T: Table>(
             if !ended {
                 break;
             }
-            range = write(archive, range, epoch, progress).await?;
+            range = write(archive, range, epoch, &mut left_behind, progress).await?;
         }
     }
     if follower.phase() == Phase::Draining && !range.is_empty() {
-        write(archive, range, epoch, progress).await?;
+        write(archive, range, epoch, &mut left_behind, progress).await?;
     }
     Ok(())
 }
 
 /// Writes a range and commits it; returns the one behind it.
+///
+/// Another writer of this partition, one that does not know yet that it was replaced, writes the same bytes under the
+/// same names. So what an earlier one left behind is replaced, not deleted and written again: its commit record could
+/// appear in between and would name files that are not there.
 async fn write<T: Table>(
     archive: &Archive,
     range: OpenRange<T>,
     epoch: u64,
+    left_behind: &mut Vec<String>,
     progress: &Progress,
 ) -> Result<OpenRange<T>> {
     let range = Arc::new(off_thread(move || range.sort()).await);
     // Each step owns what it works on: a stream of futures that borrow cannot be spawned.
-    let files = stream::iter(range.months.clone())
+    let files: Vec<CommittedFile> = stream::iter(range.months.clone())
         .then(|month| encode_month::<T>(Arc::clone(&range), month))
         .map_ok(|(file, bytes)| write_file(archive.clone(), T::NAME, file, bytes))
         .try_buffered(FILES_IN_FLIGHT)
         .try_collect()
         .await?;
+    for stale in left_behind.drain(..) {
+        if !files.iter().any(|file| stale == format!("{}/{}", T::NAME, file.name)) {
+            archive.delete(&stale).await?; // that range ended elsewhere
+        }
+    }
     Commit::new(&range, epoch, files).write(archive, T::NAME).await?;
     tracing::info!(
         at = %range.at,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,10 +115,11 @@ impl Archive {
     }
 }
 
-/// The name in the staging folder of a file of the archive: its last part first, so that a topic's files share a
-/// beginning.
+/// A name in the staging folder for a file of the archive: its last part first, so that a topic's files share a
+/// beginning. No two writers have the same one: they would write into each other's file, and one would rename it.
 fn staging_name(file: &str) -> String {
-    file.rsplit('/').collect::<Vec<_>>().join(".") + ".tmp"
+    let own = RandomState::new().hash_one(std::process::id());
+    format!("{}.{own:016x}.tmp", file.rsplit('/').collect::<Vec<_>>().join("."))
 }
 
 fn write_synced(root: PathBuf, file: &str, bytes: &[u8]) -> Result<()> {

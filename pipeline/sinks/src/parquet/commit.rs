@@ -77,7 +77,13 @@ impl Commit {
     /// Writes the record; the range counts when this returns.
     pub(super) async fn write(&self, archive: &Archive, table: &str) -> Result<()> {
         let at = TopicPartition::new(self.topic.clone(), self.partition);
-        let name = format!("{table}/{COMMITS}/{}.json", range_name(&at, self.first_offset, self.last_offset));
+        let own = format!("{}.json", range_name(&at, self.first_offset, self.last_offset));
+        let same_start = format!("{}{}-", stem(&at), self.first_offset);
+        let commits = archive.list(&format!("{table}/{COMMITS}")).await?;
+        if let Some(other) = commits.into_keys().find(|name| name.starts_with(&same_start) && *name != own) {
+            return Err(Error::Taken { commit: format!("{table}/{COMMITS}/{other}") });
+        }
+        let name = format!("{table}/{COMMITS}/{own}");
         let mut json = serde_json::to_vec_pretty(self).expect("a commit record can be written as JSON");
         json.push(b'\n');
         archive.write(&name, json.into()).await
@@ -107,7 +113,8 @@ pub(super) struct History {
     /// Epoch and offset to go on from; none when nothing is committed.
     pub(super) position: Option<(u64, Offset)>,
     pub(super) last_input: Option<InputPosition>,
-    /// Files of a range whose commit record was never written: to be deleted, for it may end elsewhere this time.
+    /// Files of a range whose commit record was never written: to be replaced or deleted, for it may end elsewhere
+    /// this time.
     pub(super) uncommitted: Vec<String>,
 }
 
@@ -181,8 +188,8 @@ fn check_file(files: &BTreeMap<String, u64>, table: &str, file: &CommittedFile, 
     }
 }
 
-/// The partition's files that no commit record names. A crash leaves those of one range only, the next one; others
-/// mean that commit records were lost, and then nothing may be deleted.
+/// The partition's files that no commit record names. Crashes leave those of the next range only, wherever it was to
+/// end; others mean that commit records were lost, and then nothing may be deleted.
 fn uncommitted(
     files: &BTreeMap<String, u64>,
     committed: &BTreeSet<&str>,
@@ -190,13 +197,13 @@ fn uncommitted(
     at: &TopicPartition,
     position: Option<(u64, Offset)>,
 ) -> Result<Vec<String>> {
-    let mut next_range = None;
+    let mut next_start = None;
     let mut uncommitted = Vec::new();
     for name in files.keys().filter(|name| !committed.contains(name.as_str())) {
         let Some((_, file)) = name.rsplit_once('/') else { continue };
         let Some(range) = range_in(file, at, ".parquet") else { continue };
         let follows = position.is_none_or(|(_, next)| range.0 == next);
-        if !follows || *next_range.get_or_insert(range) != range {
+        if !follows || *next_start.get_or_insert(range.0) != range.0 {
             return Err(Error::UnknownFile { file: format!("{table}/{name}") });
         }
         uncommitted.push(format!("{table}/{name}"));

@@ -91,6 +91,12 @@ pub enum Error {
         /// Where it begins.
         found: u64,
     },
+    /// Another sink wrote the same records, cut at another offset.
+    #[error("another sink writes this partition into the same archive, see {commit}; stop one of them")]
+    Taken {
+        /// The commit record of the other one.
+        commit: String,
+    },
     /// A file is there that no commit record names and no crash explains.
     #[error(
         "{file} belongs to no commit record and is not what a crash leaves behind; restore the commit records from a copy, or move the whole table away and start over from the log"

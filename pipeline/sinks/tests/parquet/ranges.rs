@@ -156,3 +156,20 @@ async fn a_stop_gives_up_the_open_range_and_a_drain_writes_it() {
     let last = house.path("archive").join("messages/_commits/attributed-0-1000-1199.json");
     assert!(fs::exists(last).expect("a readable folder"));
 }
+
+/// One that does not know yet that it was replaced, and its successor.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_writers_of_one_partition_leave_what_one_alone_would() {
+    let house = House::new().await;
+    house.append(topics::ATTRIBUTED, &stream(6_000), 500).await;
+    house.drain(topics::ATTRIBUTED, "undisturbed", SMALL).await.expect("drains");
+    let undisturbed = files(&house.path("undisturbed"));
+    for round in 0..10 {
+        let archive = format!("shared-{round}");
+        let write = || house.drain(topics::ATTRIBUTED, &archive, SMALL);
+        // One may fail, when the other cleared away what it was about to rename; never may both leave damage.
+        let _ = tokio::join!(write(), write(), write());
+        write().await.expect("drains");
+        assert!(files(&house.path(&archive)) == undisturbed, "round {round}");
+    }
+}
