@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+use crate::partitions::Partitions;
 
 /// Port of `db serve`: beside 5432, where a PostgreSQL server of the machine would be.
 pub(crate) const SERVE_PORT: u16 = 5433;
@@ -30,6 +32,18 @@ pub(crate) struct Cli {
     /// Write more of what happens to standard error; twice for debugging. RUST_LOG is obeyed too.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// How logs are written to standard error.
+    #[arg(long, global = true, value_enum, env = "TICKERTAPE_LOG_FORMAT", default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +53,15 @@ pub(crate) enum Command {
     /// Can be stopped or killed at any moment and run again: it goes on where it was, and nothing is lost or
     /// stored twice. Running it again on the same input adds nothing.
     Run(RunArgs),
+    /// Run everything in one process until stopped: attribution and both sinks, and read exports meanwhile.
+    Up(UpArgs),
+    /// Read exports onto the log and end; the other roles do the rest.
+    Import(ImportArgs),
+    /// Give messages their coin until stopped: a role of its own, for a log that several processes share.
+    #[command(after_help = SHARING)]
+    Attribute(RoleArgs),
+    /// Store what is on the log until stopped: a role of its own, for a log that several processes share.
+    Sink(SinkArgs),
     /// Show the mentions in a text, the counts, the verdict and why.
     Explain(ExplainArgs),
     /// Look into the database that `run` fills.
@@ -85,6 +108,57 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) common: Common,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Exports to read, as for `run`.
+    #[arg(value_name = "PATHS", required = true)]
+    pub(crate) paths: Vec<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Exports to read meanwhile, as for `run`.
+    #[arg(value_name = "PATHS")]
+    pub(crate) paths: Vec<String>,
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+}
+
+/// What every role takes.
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    /// Partitions to take, as in 0-3,7. Default: those that are free, in equal shares with every process of this role.
+    #[arg(long, value_name = "LIST", env = "TICKERTAPE_PARTITIONS")]
+    pub(crate) partitions: Option<Partitions>,
+    /// Answer GET /health and GET /ready on this address, as in 127.0.0.1:9464.
+    #[arg(long, value_name = "HOST:PORT", env = "TICKERTAPE_LISTEN")]
+    pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SinkArgs {
+    #[command(subcommand)]
+    pub(crate) command: SinkCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SinkCommand {
+    /// Into PostgreSQL.
+    #[command(after_help = SHARING)]
+    Postgres(RoleArgs),
+    /// Into Parquet files.
+    #[command(after_help = SHARING)]
+    Parquet(RoleArgs),
+}
+
+/// How several processes of one role come to terms.
+const SHARING: &str = "Start it again, here or on another machine, to share the work; kill one and the others go on \
+    with its partitions within seconds. This takes the engine fluvio and a PostgreSQL server, which holds the leases.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {

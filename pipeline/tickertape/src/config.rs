@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tickertape_attribution::{BareTickers, Options, chain::ChainConfig};
-use tickertape_broker::Retention;
+use tickertape_broker::{Retention, fluvio};
 use toml::{Table, Value};
+
+use crate::data_dir::DataDir;
 
 /// Every key with its default and what it means.
 pub(crate) const DEFAULTS: &str = include_str!("default-config.toml");
@@ -23,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) coins: Coins,
     pub(crate) attribution: Attribution,
     pub(crate) log: Log,
+    fluvio: fluvio::Options,
     pub(crate) database: Database,
     /// The manager's rules, without how texts are matched: see [`Config::manager`].
     pub(crate) manager: tickertape_manager::Options,
@@ -41,11 +44,13 @@ pub(crate) struct Attribution {
     bare_tickers: String,
     parent_days: u32,
     parents: usize,
+    checkpoints: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
+    engine: String,
     pub(crate) partitions: u32,
     retention_days: u64,
     retention_mib: u64,
@@ -55,6 +60,15 @@ pub(crate) struct Log {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
     url_file: String,
+}
+
+/// What keeps the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// This process, on the local disk.
+    Embedded,
+    /// A Fluvio cluster.
+    Fluvio,
 }
 
 impl Config {
@@ -82,6 +96,7 @@ impl Config {
         if !(1..=1000).contains(&self.coins.size) {
             bail!("coins.size is {}; it must be 1 to 1000", self.coins.size);
         }
+        self.engine()?;
         self.manager()?.check()?;
         Ok(())
     }
@@ -107,6 +122,33 @@ impl Config {
             }
         };
         Ok(Options { bare_tickers })
+    }
+
+    /// Which engine keeps the log.
+    pub(crate) fn engine(&self) -> Result<Engine> {
+        match self.log.engine.as_str() {
+            "embedded" => Ok(Engine::Embedded),
+            "fluvio" => Ok(Engine::Fluvio),
+            other => bail!("log.engine is {other:?}; it must be \"embedded\" or \"fluvio\""),
+        }
+    }
+
+    /// The cluster and how it is talked to. In the file, "" is what is not said.
+    pub(crate) fn fluvio(&self) -> fluvio::Options {
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        fluvio::Options {
+            endpoint: said(&self.fluvio.endpoint),
+            profile: said(&self.fluvio.profile),
+            ..self.fluvio.clone()
+        }
+    }
+
+    /// Where attribution keeps its checkpoints.
+    pub(crate) fn checkpoints(&self, data: &DataDir) -> PathBuf {
+        match self.attribution.checkpoints.as_str() {
+            "" => data.checkpoints(),
+            directory => PathBuf::from(directory),
+        }
     }
 
     /// How parents are remembered.
@@ -201,6 +243,7 @@ mod tests {
     fn the_embedded_defaults_make_a_configuration() {
         let config: Config = defaults().try_into().expect("fits");
         config.check().expect("passes its own checks");
+        assert_eq!(config.fluvio(), fluvio::Options::default(), "the file and the engine say the same");
     }
 
     #[test]
@@ -224,7 +267,10 @@ mod tests {
     fn every_key_can_be_set_by_environment() {
         let mut table = defaults();
         overlay_environment(&mut table, |name| {
-            let word = ["FILE", "TICKERS", "APPROVE", "WHEN_INACTIVE", "CHANNELS", "LANGUAGES"];
+            let word = [
+                "FILE", "TICKERS", "APPROVE", "WHEN_INACTIVE", "CHANNELS", "LANGUAGES", "ENGINE", "CHECKPOINTS",
+                "ENDPOINT", "PROFILE", "COMPRESSION",
+            ];
             Some(if word.iter().any(|end| name.ends_with(end)) { "x" } else { "7" }.to_owned())
         })
         .expect("reads");

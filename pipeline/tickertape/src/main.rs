@@ -9,19 +9,29 @@ mod coins;
 mod config;
 mod data_dir;
 mod db;
+#[cfg(test)]
+mod deployment;
 mod doctor;
+mod engine;
 mod explain;
+mod lease;
+mod logging;
+mod partitions;
 mod pipeline;
+mod process;
 mod progress;
+mod serve;
+mod signals;
+mod stages;
 mod summary;
 mod table;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, SinkCommand};
+use crate::stages::Role;
 
 // Batches are allocated and freed across threads all the time, which this allocator is made for.
 #[global_allocator]
@@ -34,7 +44,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(cli.verbose);
+    logging::start(cli.log_format, cli.verbose);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,12 +64,18 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => {
             let report = pipeline::run(&args).await?;
             summary::print(&report)?;
-            Ok(match report.ending {
-                summary::Ending::Drained => ExitCode::SUCCESS,
-                summary::Ending::Incomplete => ExitCode::from(EXIT_INCOMPLETE),
-                summary::Ending::Interrupted => ExitCode::from(EXIT_INTERRUPTED),
-            })
+            Ok(report.ending.into())
         }
+        Command::Import(args) => serve::import(&args).await.map(ExitCode::from),
+        Command::Attribute(args) => serve::role(Role::Attribute, &args).await.map(|()| ExitCode::SUCCESS),
+        Command::Sink(args) => {
+            let (role, args) = match &args.command {
+                SinkCommand::Postgres(args) => (Role::Postgres, args),
+                SinkCommand::Parquet(args) => (Role::Parquet, args),
+            };
+            serve::role(role, args).await.map(|()| ExitCode::SUCCESS)
+        }
+        Command::Up(args) => serve::up(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Db(args) => db::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Channels(args) => channels::run(&args).await.map(|()| ExitCode::SUCCESS),
@@ -83,11 +99,12 @@ fn print_data(text: &str) {
     _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// Logs go to standard error: standard output is data.
-fn start_logging(verbose: u8) {
-    let ours = ["warn", "info", "debug"][usize::from(verbose.min(2))];
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new(format!("warn,tickertape={ours},tickertape_import={ours},tickertape_attributor={ours},tickertape_broker={ours},tickertape_sinks={ours}"))
-    });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+impl From<summary::Ending> for ExitCode {
+    fn from(ending: summary::Ending) -> Self {
+        match ending {
+            summary::Ending::Drained => Self::SUCCESS,
+            summary::Ending::Incomplete => Self::from(EXIT_INCOMPLETE),
+            summary::Ending::Interrupted => Self::from(EXIT_INTERRUPTED),
+        }
+    }
 }

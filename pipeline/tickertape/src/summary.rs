@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use indicatif::HumanCount;
-use tickertape_sinks::postgres::Database;
 
 use crate::data_dir::DataDir;
-use crate::progress::Counters;
+use crate::process::Process;
 use crate::table::escape;
 
 const TOP_COINS: i64 = 10;
@@ -23,6 +22,16 @@ pub(crate) enum Ending {
     Incomplete,
     /// A signal came first.
     Interrupted,
+}
+
+impl Ending {
+    pub(crate) fn of(interrupted: bool, imported: &tickertape_import::Summary) -> Self {
+        match (interrupted, imported.broken.is_empty()) {
+            (true, _) => Self::Interrupted,
+            (false, true) => Self::Drained,
+            (false, false) => Self::Incomplete,
+        }
+    }
 }
 
 /// The figures of a run.
@@ -43,15 +52,13 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) async fn gather(
-        database: &Database,
-        database_place: String,
-        data: &DataDir,
-        counters: &Counters,
+        process: &Process,
         imported: tickertape_import::Summary,
         elapsed: Duration,
         ending: Ending,
     ) -> Result<Self> {
-        let attribution = &counters.attribution;
+        let attribution = &process.stages.counters.attribution;
+        let database = process.stages.opening.clone().await?;
         let top_coins = sqlx::query_as(
             "SELECT coin_id, count(*) FROM messages WHERE coin_id IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $1",
         )
@@ -73,16 +80,36 @@ impl Report {
             dead_letters: imported.appended.dead_letters + attribution.dead_letters.load(Relaxed),
             imported,
             top_coins,
-            database_place,
-            data: data.clone(),
+            database_place: process.database_place.clone(),
+            data: process.data.clone(),
         })
     }
 }
 
 /// Prints the report: the summary as data on standard output.
 pub(crate) fn print(report: &Report) -> io::Result<()> {
-    let stdout = io::stdout();
-    match write(&mut stdout.lock(), report) {
+    to_stdout(|out| write(out, report))
+}
+
+/// Prints what an import put on the log.
+pub(crate) fn print_import(imported: &tickertape_import::Summary) -> io::Result<()> {
+    to_stdout(|out| {
+        let appended = &imported.appended;
+        writeln!(
+            out,
+            "On the log: {} messages, {} events, {} dead letters; {} files read, {} already known",
+            HumanCount(appended.messages),
+            HumanCount(appended.events),
+            HumanCount(appended.dead_letters),
+            imported.imported,
+            imported.already_imported
+        )?;
+        write_broken(out, imported)
+    })
+}
+
+fn to_stdout(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) -> io::Result<()> {
+    match write(&mut io::stdout().lock()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -140,9 +167,7 @@ fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
             .collect();
         writeln!(out, "Most written about, of all that is stored:\n  {}", most.join(", "))?;
     }
-    for broken in &imported.broken {
-        writeln!(out, "Could not be read to its end: {}: {}", escape(&broken.path), escape(&broken.reason))?;
-    }
+    write_broken(out, imported)?;
     writeln!(out, "Database: {}", report.database_place)?;
     writeln!(out, "Archive:  {}", report.data.archive().display())?;
     let data = shell_words(&report.data);
@@ -155,6 +180,13 @@ fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
         "  tickertape db{data} query \"SELECT date, text FROM messages WHERE coin_id = 'bitcoin' ORDER BY date DESC LIMIT 5\""
     )?;
     out.flush()
+}
+
+fn write_broken(out: &mut impl Write, imported: &tickertape_import::Summary) -> io::Result<()> {
+    for broken in &imported.broken {
+        writeln!(out, "Could not be read to its end: {}: {}", escape(&broken.path), escape(&broken.reason))?;
+    }
+    Ok(())
 }
 
 /// ` --data DIR` when it is not the default.
