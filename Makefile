@@ -38,7 +38,7 @@ test: smartmodule ## Run every test: Rust, a real Postgres where there is one, f
 	tests/readers/venv.sh
 	cargo test --release --workspace
 
-crash-test: build ## Kill `run` at random instants N times over (N=200), check nothing is lost or doubled
+crash-test: build ## Kill `run` and `up` at random instants N times over (N=200), check nothing is lost or doubled
 	cargo build --release --package tickertape-crash-test
 	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
 

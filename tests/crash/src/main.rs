@@ -1,6 +1,6 @@
-//! Kills `tickertape run` with SIGKILL at random instants and starts it again until it has drained, as many times
-//! as asked; then checks that every input message is exactly once in Postgres and in Parquet, and that both are
-//! byte-equal to what an undisturbed run leaves.
+//! Kills `tickertape run` and `tickertape up` with SIGKILL at random instants and starts one of them again until a
+//! `run` has drained, as many times as asked; then checks that every input message is exactly once in Postgres and in
+//! Parquet, and that both are byte-equal to what an undisturbed run leaves.
 //!
 //! Every disturbed run starts from a copy of one prepared data directory, so that what is drawn at random once (the
 //! epochs of the topics) is the same in all of them.
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-/// Kill `tickertape run` at random instants until it has drained; check that nothing is lost or doubled.
+/// Kill `tickertape run` and `up` at random instants until drained; check that nothing is lost or doubled.
 #[derive(Parser)]
 struct Args {
     /// How many times to drain the input under kills.
@@ -94,9 +94,9 @@ struct Tickertape {
 }
 
 impl Tickertape {
-    fn start(&self, data: &Path, with_input: bool) -> Result<Child> {
+    fn start(&self, what: &str, data: &Path, with_input: bool) -> Result<Child> {
         let mut command = Command::new(&self.binary);
-        command.arg("run").arg("--data").arg(data).env_remove("DATABASE_URL");
+        command.arg(what).arg("--data").arg(data).env_remove("DATABASE_URL");
         if with_input {
             command.arg(&self.input);
         }
@@ -105,7 +105,7 @@ impl Tickertape {
     }
 
     fn finish(&self, data: &Path, with_input: bool) -> Result<()> {
-        let status = self.start(data, with_input)?.wait()?;
+        let status = self.start("run", data, with_input)?.wait()?;
         ensure!(status.success(), "an undisturbed run ended with {status}");
         Ok(())
     }
@@ -113,10 +113,12 @@ impl Tickertape {
     /// Starts and kills until one start lives to its end; returns the number of kills.
     ///
     /// Instants are drawn from 0 to the length of a calm run, so every phase of it is hit; later starts have less
-    /// to do and end sooner. After 20 kills the next start is left alone: progress is checked elsewhere.
+    /// to do and end sooner. Every other start, by the dice, is an `up`, which goes on for ever. After 20 kills the
+    /// next start is left alone: progress is checked elsewhere.
     fn drain_under_kills(&self, data: &Path, calm: Duration, random: &mut Random) -> Result<u32> {
         for kills in 0..20 {
-            let mut child = self.start(data, true)?;
+            let what = if random.fraction() < 0.5 { "up" } else { "run" };
+            let mut child = self.start(what, data, true)?;
             let deadline = Instant::now() + calm.mul_f64(random.fraction());
             let ended = loop {
                 if let Some(status) = child.try_wait()? {
@@ -129,7 +131,10 @@ impl Tickertape {
             };
             match ended {
                 Some(status) => {
-                    ensure!(status.success(), "a start after {kills} kills ended with {status}");
+                    ensure!(
+                        what == "run" && status.success(),
+                        "`{what}` after {kills} kills ended with {status}"
+                    );
                     return Ok(kills);
                 }
                 None => {
