@@ -106,6 +106,8 @@ pub(super) fn kind(error: &sqlx::Error) -> Kind {
             code if code.starts_with("22") || code.starts_with("54") => Kind::Data,
             // Serialization failure, deadlock, out of memory, too many connections, lock or query given up on.
             "40001" | "40P01" | "53200" | "53300" | "55P03" | "57014" => Kind::Transient,
+            // Another sink makes the same partition of a table right now, which IF NOT EXISTS does not see.
+            "42P07" => Kind::Transient,
             // The server shuts down, crashed, or starts.
             "57P01" | "57P02" | "57P03" | "57P05" => Kind::Transient,
             code if code.starts_with("08") => Kind::Transient,
