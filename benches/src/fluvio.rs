@@ -9,7 +9,7 @@ use tickertape_broker::fluvio::{Compression, Options};
 use tickertape_broker::{
     Ack, BatchBuilder, Broker, Fluvio, Follower, Phase, Retention, TopicPartition, TopicSpec,
 };
-use tickertape_fluvio_cluster::{Cluster, bare, named};
+use tickertape_fluvio_cluster::{Cluster, Place, bare};
 use tokio::sync::watch;
 
 /// What a stage hands over at once.
@@ -151,35 +151,6 @@ pub(crate) async fn throughput(records: u64) {
             rate(records, written),
             rate(records, times[ROUNDS / 2].1)
         );
-    }
-}
-
-/// A private cluster where there is a program to make one of, else the one that is named.
-enum Place {
-    Private(Cluster),
-    Named(String),
-}
-
-impl Place {
-    async fn find() -> Option<Self> {
-        match Cluster::start().await {
-            Some(cluster) => Some(Self::Private(cluster)),
-            None => named().map(Self::Named),
-        }
-    }
-
-    fn endpoint(&self) -> String {
-        match self {
-            Self::Private(cluster) => cluster.endpoint(),
-            Self::Named(endpoint) => endpoint.clone(),
-        }
-    }
-
-    fn what(&self) -> String {
-        match self {
-            Self::Private(_) => "a private cluster of one SC and one SPU on loopback".into(),
-            Self::Named(endpoint) => format!("the cluster at {endpoint}"),
-        }
     }
 }
 

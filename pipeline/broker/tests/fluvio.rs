@@ -13,7 +13,7 @@ use tickertape_broker::{
     BatchBuilder, Broker, Error, Fluvio, Follower, Offset, Phase, Retention, TopicInfo, TopicPartition,
     TopicSpec,
 };
-use tickertape_fluvio_cluster::{Cluster, named};
+use tickertape_fluvio_cluster::{Cluster, Place};
 use tokio::sync::watch;
 
 static TOPICS: AtomicU32 = AtomicU32::new(0);
@@ -64,7 +64,8 @@ async fn read_all(log: &Fluvio, at: &TopicPartition) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_appended_is_read_from_any_offset() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let topic = name();
     let (a, b) = (TopicPartition::new(&topic, 0), TopicPartition::new(&topic, 1));
     {
@@ -96,7 +97,8 @@ async fn what_is_appended_is_read_from_any_offset() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_is_bounded_and_returns_at_least_one_batch() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let topic = name();
     let a = TopicPartition::new(&topic, 0);
     let log = Fluvio::connect(Options::new(&endpoint)).await.unwrap();
@@ -117,7 +119,8 @@ async fn a_read_is_bounded_and_returns_at_least_one_batch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_named() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let topic = name();
     let log = Fluvio::connect(Options::new(&endpoint)).await.unwrap();
     log.create_topic(&spec(&topic, 1)).await.unwrap();
@@ -149,7 +152,8 @@ async fn a_mute_cluster_is_an_error_not_a_hang() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_are_created_once_and_recreated_with_another_epoch() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let topic = name();
     let a = TopicPartition::new(&topic, 0);
     let log = Fluvio::connect(Options::new(&endpoint)).await.unwrap();
@@ -190,7 +194,8 @@ async fn topics_are_created_once_and_recreated_with_another_epoch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiters_wake_when_their_record_is_there() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let topic = name();
     let a = TopicPartition::new(&topic, 0);
     let log = Fluvio::connect(Options::new(&endpoint)).await.unwrap();
@@ -213,7 +218,8 @@ async fn waiters_wake_when_their_record_is_there() {
 /// The batches of the next topic are not on the log before those of the topic before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_topics_of_one_append_are_written_in_order() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let (first, second) = (name(), name());
     let log = Fluvio::connect(Options::new(&endpoint)).await.unwrap();
     log.create_topic(&spec(&first, 2)).await.unwrap();
@@ -253,7 +259,8 @@ async fn the_topics_of_one_append_are_written_in_order() {
 /// Where the client crate loses records: a long backlog in batches of any size, compressed or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_in_batches_of_any_size_is_read_whole() {
-    let Some(endpoint) = named() else { return };
+    let Some(place) = Place::find().await else { return };
+    let endpoint = place.endpoint();
     let value = |i: u32| format!("{i:08}{}", "abcdefgh".repeat((i % 40) as usize));
     for (batch_bytes, compression) in [
         (16 << 10, Compression::None),

@@ -27,13 +27,38 @@ const SPU: i32 = 5001;
 /// Generous: a cluster is there within a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The cluster that `TICKERTAPE_FLUVIO` names.
-pub fn named() -> Option<String> {
-    let endpoint = std::env::var("TICKERTAPE_FLUVIO").ok();
-    if endpoint.is_none() {
-        println!("skipped: TICKERTAPE_FLUVIO=host:port names no Fluvio cluster");
+/// A cluster that is not going to be killed.
+pub enum Place {
+    /// The one that `TICKERTAPE_FLUVIO` names.
+    Named(String),
+    /// One made of `TICKERTAPE_FLUVIO_RUN`.
+    Private(Cluster),
+}
+
+impl Place {
+    /// The cluster that is named, or else a private one; none where neither is there.
+    pub async fn find() -> Option<Self> {
+        match std::env::var("TICKERTAPE_FLUVIO") {
+            Ok(endpoint) => Some(Self::Named(endpoint)),
+            Err(_) => Cluster::start().await.map(Self::Private),
+        }
     }
-    endpoint
+
+    /// Address of the SC.
+    pub fn endpoint(&self) -> String {
+        match self {
+            Self::Named(endpoint) => endpoint.clone(),
+            Self::Private(cluster) => cluster.endpoint(),
+        }
+    }
+
+    /// What it is, for whoever reads a figure.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Named(endpoint) => format!("the cluster at {endpoint}"),
+            Self::Private(_) => "a private cluster of one SC and one SPU on loopback".into(),
+        }
+    }
 }
 
 /// A cluster of a test's own, which it may kill. Dropping it kills it for good.
@@ -49,7 +74,7 @@ impl Cluster {
     /// Starts one; none where `TICKERTAPE_FLUVIO_RUN` names no program.
     pub async fn start() -> Option<Self> {
         let Some(program) = std::env::var_os("TICKERTAPE_FLUVIO_RUN").map(PathBuf::from) else {
-            println!("skipped: TICKERTAPE_FLUVIO_RUN names no fluvio-run to start a cluster with");
+            println!("skipped: TICKERTAPE_FLUVIO_RUN names no fluvio-run to make a cluster of");
             return None;
         };
         let dir = tempfile::Builder::new().prefix("tickertape-fluvio").tempdir_in("/tmp").unwrap();

@@ -47,8 +47,16 @@ pub(super) struct Cluster {
 /// What was learned of the cluster; forgotten when it proves wrong.
 #[derive(Default)]
 struct Known {
-    leaders: HashMap<TopicPartition, Spu>,
+    leaders: HashMap<TopicPartition, Leader>,
     sockets: HashMap<(i32, Purpose), Socket>,
+}
+
+/// Where a partition is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Leader {
+    spu: Spu,
+    /// It proved wrong, or its SPU is away: the SC is asked again, and if it does not answer this is all there is.
+    doubted: bool,
 }
 
 /// Where an SPU is.
@@ -210,11 +218,9 @@ impl Cluster {
             return;
         }
         self.known(|known| {
-            if let Some(spu) = known.leaders.get(at) {
-                known.sockets.remove(&(spu.id, purpose));
-            }
-            if renew == Renew::Place {
-                known.leaders.remove(at);
+            if let Some(leader) = known.leaders.get_mut(at) {
+                known.sockets.remove(&(leader.spu.id, purpose));
+                leader.doubted |= renew == Renew::Place;
             }
         });
     }
@@ -226,7 +232,7 @@ impl Cluster {
 
     /// Whether the topic has the partition; the SC is asked unless it is known.
     pub(super) async fn has(&self, at: &TopicPartition) -> Result<bool, String> {
-        if self.known(|known| known.leaders.contains_key(at)) {
+        if self.known(|known| known.leaders.get(at).is_some_and(|leader| !leader.doubted)) {
             return Ok(true);
         }
         let topics = self.list_topics().await?;
@@ -234,11 +240,16 @@ impl Cluster {
     }
 
     async fn leader(&self, at: &TopicPartition) -> Result<Option<Spu>, String> {
-        if let Some(spu) = self.known(|known| known.leaders.get(at).cloned()) {
-            return Ok(Some(spu));
+        let leader = self.known(|known| known.leaders.get(at).cloned());
+        if let Some(leader) = leader.as_ref().filter(|leader| !leader.doubted) {
+            return Ok(Some(leader.spu.clone()));
         }
-        let spus = self.list::<SpuSpec>().await?;
-        let partitions = self.list::<PartitionSpec>().await?;
+        let asked = async { Ok((self.list::<SpuSpec>().await?, self.list::<PartitionSpec>().await?)) };
+        let (spus, partitions) = match (asked.await, leader) {
+            (Ok(answers), _) => answers,
+            (Err(_), Some(leader)) => return Ok(Some(leader.spu)),
+            (Err(reason), None) => return Err(reason),
+        };
         let local = self.config.use_spu_local_address;
         let spus: HashMap<i32, Spu> = spus
             .into_iter()
@@ -251,15 +262,17 @@ impl Cluster {
             })
             .collect();
         self.known(|known| {
+            known.leaders.remove(at);
             for partition in partitions {
                 // Its name is `topic-partition`.
                 let Some((topic, number)) = partition.name.rsplit_once('-') else { continue };
                 let (Ok(number), Some(spu)) = (number.parse(), spus.get(&partition.spec.leader)) else {
                     continue;
                 };
-                known.leaders.insert(TopicPartition::new(topic, number), spu.clone());
+                let leader = Leader { spu: spu.clone(), doubted: false };
+                known.leaders.insert(TopicPartition::new(topic, number), leader);
             }
-            Ok(known.leaders.get(at).cloned())
+            Ok(known.leaders.get(at).map(|leader| leader.spu.clone()))
         })
     }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ::fluvio::Isolation;
-use ::fluvio::dataplane::link::ErrorCode;
 use ::fluvio::dataplane::record::{Batch as Wire, RawRecords, RecordSet, ReplicaKey};
 use fluvio_spu_schema::fetch::{FetchPartition, FetchRequest, FetchableTopic};
 use fluvio_spu_schema::server::fetch_offset::FetchOffsetsRequest;
@@ -130,9 +129,15 @@ impl Reader {
         let Some(partition) = answer.find_partition(&at.topic, at.partition) else {
             return (Outcome::Lost("the answer does not name the partition".into()), Vec::new());
         };
-        if let ErrorCode::OffsetOutOfRange | ErrorCode::OffsetEvicted { .. } = partition.error_code {
-            let bounds = self.cluster.ask_bounds(at).await;
-            return (bounds.map(|b| Fetched { start: b.start, end: b.end, batches: Vec::new() }), Vec::new());
+        if let busy @ Outcome::Busy(_) = outcome(partition.error_code.clone(), ()) {
+            // An SPU has no error of its own for an offset beyond the end.
+            let outcome = match self.cluster.ask_bounds(at).await {
+                Outcome::Answer(bounds) if bounds.start <= offset && offset <= bounds.end => {
+                    busy.map(|()| unreachable!("not an answer"))
+                }
+                asked => asked.map(|b| Fetched { start: b.start, end: b.end, batches: Vec::new() }),
+            };
+            return (outcome, Vec::new());
         }
         let batches = partition.records.batches;
         let seen = |batch: &Wire<RawRecords>| Seen {

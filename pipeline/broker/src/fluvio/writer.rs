@@ -94,7 +94,10 @@ pub(super) fn enqueue(
     Box::pin(async move {
         let mut offsets = Vec::with_capacity(firsts.len());
         for (at, first) in firsts {
-            let stopped = |_| Err(cluster.error(format!("written ({at})"), "the program is stopping"));
+            let stopped = |_| {
+                Err(cluster
+                    .error(format!("written ({at})"), "its topic was deleted, or the program is stopping"))
+            };
             offsets.push(first.await.unwrap_or_else(stopped)?);
         }
         Ok(offsets)
@@ -219,10 +222,13 @@ async fn send(cluster: Arc<Cluster>, at: TopicPartition, mut groups: mpsc::Recei
             tracing::error!(%error, %at, "the partition takes no more appends");
             failure = Some(error.clone());
         }
-        let gone = matches!(failure, Some(Error::NoSuchPartition { .. }));
         answer(entries, appended);
-        if gone {
-            // Whatever else waits is answered by the ends of its channels; a new queue begins for a new topic.
+        if let Some(gone @ Error::NoSuchPartition { .. }) = &failure {
+            // A new queue begins if the topic is there again.
+            groups.close();
+            while let Some(group) = groups.recv().await {
+                answer(group.entries, Err(gone.clone()));
+            }
             return;
         }
     }
