@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use stage::Random;
 use tickertape_broker::{Broker, Phase};
 use tickertape_manager::decide::{ChannelState, Target, WishKind};
@@ -59,6 +60,7 @@ struct Play {
     world: World,
     chats: Vec<i64>,
     log: Arc<dyn Broker>,
+    url: String,
     pool: PgPool,
     clock: Arc<AtomicI64>,
     options: Options,
@@ -86,7 +88,8 @@ impl Play {
     async fn new(server: &Server, seed: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log: Arc<dyn Broker> = Arc::new(stage::log(dir.path()).await);
-        let pool = stage::database(&server.create_database(&[])).await;
+        let url = server.create_database(&[]);
+        let pool = stage::database(&url).await;
         let mut world = World::default();
         let chats: Vec<i64> = (0..SEEDED + LINKED)
             .map(|number| world.add_chat(number, door(number), number < SEEDED + LINKED / 2))
@@ -122,6 +125,7 @@ impl Play {
             chats,
             manager: tokio::spawn(async { Ok(()) }),
             log,
+            url,
             pool,
             clock,
             options,
@@ -139,9 +143,12 @@ impl Play {
     fn start_manager(&mut self) {
         let clock = self.clock.clone();
         let clock: Clock = Arc::new(move || clock.load(Ordering::Relaxed));
+        // Connections of its own, which end with it as those of a process do: one whose BEGIN was under way is left
+        // inside a transaction, and no pool should lend it to another.
+        let pool = PgPoolOptions::new().max_connections(2).connect_lazy(&self.url).unwrap();
         let run = tickertape_manager::run(
             self.log.clone(),
-            self.pool.clone(),
+            pool,
             self.options.clone(),
             clock,
             self._phase.subscribe(),
@@ -253,7 +260,7 @@ impl Play {
         let deadline = Instant::now() + Duration::from_secs(120);
         while wishes::outcome(&self.pool, wish).await.unwrap().is_none() {
             assert!(!self.manager.is_finished(), "the manager ended: {:?}", (&mut self.manager).await);
-            assert!(Instant::now() < deadline, "the manager does not look at its wishes");
+            assert!(Instant::now() < deadline, "step {}: the manager does not look at its wishes", self.step);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let new = stage::instructions(&*self.log, self.read).await;
