@@ -123,10 +123,18 @@ impl Cluster {
         &self,
         ask: impl FnOnce(FluvioAdmin) -> BoxFuture<'a, Result<T, E>> + Send,
     ) -> Result<T, String> {
+        self.admin_within(self.options.request_timeout(), ask).await
+    }
+
+    /// The same with a timeout of its own.
+    pub(super) async fn admin_within<'a, T, E: std::fmt::Display>(
+        &self,
+        wait: Duration,
+        ask: impl FnOnce(FluvioAdmin) -> BoxFuture<'a, Result<T, E>> + Send,
+    ) -> Result<T, String> {
         let client = self.client().await?;
-        let asked = timeout(self.options.request_timeout(), async { ask(client.admin().await).await }).await;
-        let answer =
-            asked.map_err(|_| no_answer(self.options.request_timeout())).and_then(|a| a.map_err(text));
+        let asked = timeout(wait, async { ask(client.admin().await).await }).await;
+        let answer = asked.map_err(|_| no_answer(wait)).and_then(|a| a.map_err(text));
         if answer.is_err() {
             let mut current = self.client.lock().await;
             if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &client)) {
