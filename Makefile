@@ -50,10 +50,11 @@ manager-sim: ## Thirty days of 10,000 channels and 50 accounts, every decision c
 
 fluvio-test: ## Test on a Fluvio cluster: TICKERTAPE_FLUVIO=host:port, and TICKERTAPE_FLUVIO_RUN=fluvio-run for kills
 	cargo test --release --package tickertape-broker --test fluvio -- --nocapture
+	cargo test --release --package tickertape --test roles -- --nocapture
 
 fluvio-bench: ## Print the figures of docs/fluvio.md on a cluster made of TICKERTAPE_FLUVIO_RUN (RECORDS=10000 for a try)
 	cargo build --release --package tickertape-bench
-	for figure in fluvio-batches fluvio-kills fluvio-throughput; do \
+	for figure in fluvio-batches fluvio-kills fluvio-throughput fluvio-pipeline latency; do \
 		$(TARGET_DIR)/release/tickertape-bench $$figure --records $(RECORDS) || exit 1; done
 
 bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run (FIGURES=matching for one)

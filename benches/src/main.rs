@@ -8,11 +8,14 @@
 mod attribution;
 mod end_to_end;
 mod fluvio;
+mod fluvio_pipeline;
+mod latency;
 mod log;
 mod matching;
 mod parents;
 mod parquet;
 mod postgres;
+mod stages;
 mod workload;
 
 use std::path::PathBuf;
@@ -57,6 +60,10 @@ enum Figure {
     FluvioKills,
     /// Fluvio: produce and consume beside the bare client.
     FluvioThroughput,
+    /// The stages on a Fluvio cluster beside bare produce and consume and each sink alone.
+    FluvioPipeline,
+    /// From append to visible in Postgres at 1,000 messages a second, on both engines.
+    Latency,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -74,6 +81,8 @@ fn main() -> anyhow::Result<()> {
         Figure::FluvioThroughput => {
             tokio::runtime::Runtime::new()?.block_on(fluvio::throughput(args.records))
         }
+        Figure::FluvioPipeline => tokio::runtime::Runtime::new()?.block_on(fluvio_pipeline::run())?,
+        Figure::Latency => tokio::runtime::Runtime::new()?.block_on(latency::run())?,
     }
     Ok(())
 }

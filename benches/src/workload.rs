@@ -38,6 +38,13 @@ pub(crate) fn volume() -> impl Iterator<Item = Message> {
     })
 }
 
+/// So many messages, real ones as far as there are.
+pub(crate) fn messages(count: usize) -> Vec<Message> {
+    let mut messages: Vec<_> = volume().take(count).collect();
+    messages.extend((messages.len() as i64..count as i64).map(generated));
+    messages
+}
+
 /// The values of `count` attributed records, and whether they are of real messages.
 pub(crate) fn attributed(count: usize) -> (Vec<Vec<u8>>, bool) {
     let matcher = matcher();
