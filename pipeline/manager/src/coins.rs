@@ -10,6 +10,7 @@ mod store;
 mod topic;
 
 pub use refresh::{Options, refresh, run};
+pub use schedule::day;
 pub use store::{Refresh, calls_of_month, history};
 pub use topic::{load, newest, publish};
 

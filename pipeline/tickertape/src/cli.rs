@@ -71,6 +71,8 @@ pub(crate) enum Command {
     /// Wishes are kept until a manager looks at them, and overrule its rules. With the embedded database, `up` must
     /// not run at the same time: use its HTTP API then.
     Channels(ChannelsArgs),
+    /// Look at the coin lists, and refresh the one in force from CoinGecko.
+    Coins(CoinsArgs),
     /// Check what is configured, reachable and writable, and say how to mend what is not.
     Doctor(Common),
     /// Print the configuration file with every key, its default and what it means.
@@ -194,6 +196,38 @@ pub(crate) enum DbCommand {
         /// Port on 127.0.0.1; it takes one connection at a time.
         #[arg(long, default_value_t = SERVE_PORT)]
         port: u16,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CoinsArgs {
+    #[command(subcommand)]
+    pub(crate) command: CoinsCommand,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CoinsCommand {
+    /// Print the coins of the list in force, or of an earlier one.
+    List {
+        /// Its version; the newest by default.
+        version: Option<u64>,
+    },
+    /// Ask CoinGecko now. What it answers is taken or refused with a reason; refused, the exit code is 1.
+    Refresh,
+    /// Print what changed from one list to another.
+    Diff {
+        /// Version of the older list.
+        before: u64,
+        /// Version of the newer list.
+        after: u64,
+    },
+    /// Print what came of the latest refreshes, newest first.
+    History {
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
     },
 }
 

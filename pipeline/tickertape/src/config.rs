@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tickertape_attribution::{BareTickers, Options, chain::ChainConfig};
 use tickertape_broker::{Retention, fluvio};
+use tickertape_coingecko::Key;
 use toml::{Table, Value};
 
 use crate::data_dir::DataDir;
@@ -36,6 +37,20 @@ pub(crate) struct Config {
 pub(crate) struct Coins {
     file: String,
     pub(crate) size: usize,
+    pub(crate) refresh_hours: u64,
+    pub(crate) monthly_calls: u64,
+    demo_key_file: String,
+    pro_key_file: String,
+    pub(crate) url: String,
+}
+
+impl Coins {
+    /// CoinGecko's key, a secret: a paid plan's before a demo plan's, the environment before a file.
+    pub(crate) fn key(&self) -> Result<Key> {
+        let pro = secret("COINGECKO_PRO_API_KEY", "coins.pro_key_file", &self.pro_key_file)?;
+        let demo = secret("COINGECKO_DEMO_API_KEY", "coins.demo_key_file", &self.demo_key_file)?;
+        Ok(pro.map(Key::Pro).or_else(|| demo.map(Key::Demo)).unwrap_or(Key::None))
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -188,6 +203,23 @@ impl Config {
     }
 }
 
+/// A secret from the environment, or else from the first line of a file; none when neither is named.
+fn secret(variable: &str, key: &str, file: &str) -> Result<Option<String>> {
+    if let Ok(secret) = std::env::var(variable)
+        && !secret.trim().is_empty()
+    {
+        return Ok(Some(secret.trim().to_owned()));
+    }
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {key}, which is {file}"))?;
+    match text.lines().next().map(str::trim) {
+        Some(secret) if !secret.is_empty() => Ok(Some(secret.to_owned())),
+        _ => bail!("{key}, which is {file}, has nothing on its first line"),
+    }
+}
+
 /// Puts `given` over `base`; only keys that `base` knows.
 fn overlay(base: &mut Table, given: Table) -> Result<()> {
     for (section, keys) in given {
@@ -268,8 +300,18 @@ mod tests {
         let mut table = defaults();
         overlay_environment(&mut table, |name| {
             let word = [
-                "FILE", "TICKERS", "APPROVE", "WHEN_INACTIVE", "CHANNELS", "LANGUAGES", "ENGINE", "CHECKPOINTS",
-                "ENDPOINT", "PROFILE", "COMPRESSION",
+                "FILE",
+                "TICKERS",
+                "APPROVE",
+                "WHEN_INACTIVE",
+                "CHANNELS",
+                "LANGUAGES",
+                "ENGINE",
+                "CHECKPOINTS",
+                "ENDPOINT",
+                "PROFILE",
+                "COMPRESSION",
+                "COINS_URL",
             ];
             Some(if word.iter().any(|end| name.ends_with(end)) { "x" } else { "7" }.to_owned())
         })

@@ -5,6 +5,7 @@
 
 mod channels;
 mod cli;
+mod coin_lists;
 mod coins;
 mod config;
 mod data_dir;
@@ -78,6 +79,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(args) => serve::up(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Db(args) => db::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Coins(args) => coin_lists::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Channels(args) => channels::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor(common) => doctor::run(&common).await,
         Command::DefaultConfig => {

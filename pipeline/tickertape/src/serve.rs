@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 use crate::cli::{ImportArgs, RoleArgs, UpArgs};
+use crate::coin_lists;
+use crate::config::Config;
 use crate::lease::{Holding, hold};
 use crate::partitions::Partitions;
 use crate::process::{Process, Unasked};
@@ -55,8 +57,19 @@ pub(crate) async fn role(role: Role, args: &RoleArgs) -> Result<()> {
 /// Runs every role until stopped, and reads files meanwhile.
 pub(crate) async fn up(args: &UpArgs) -> Result<()> {
     let inputs = tickertape_import::discover(&args.paths)?;
+    let config = Config::load(args.role.common.config.as_deref())?;
     let process = Process::open(&args.role.common, Unasked::Newest).await?;
     let mut service = Service::start(process, args.role.listen.as_deref()).await?;
+    // A list that was told holds until it is told no more.
+    if config.coins.refresh_hours > 0 && args.role.common.coins.is_none() && config.coins_file().is_none() {
+        let options = coin_lists::options(&config)?;
+        let (stages, phase) = (service.process.stages.clone(), service.stop.subscribe());
+        service.tasks.spawn(async move {
+            let pool = stages.opening.clone().await?.pool().clone();
+            let refreshing = tickertape_manager::coins::run(stages.broker.clone(), pool, options, phase);
+            refreshing.await.context("refreshing the coin list stopped")
+        });
+    }
     for role in Role::ALL {
         service.hold(role, args.role.partitions.clone());
     }

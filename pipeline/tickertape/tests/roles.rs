@@ -58,6 +58,7 @@ impl Place {
         command
             .args(arguments)
             .env("TICKERTAPE_DATA", self.dir.path())
+            .env("TICKERTAPE_COINS_REFRESH_HOURS", "0")
             .env("DATABASE_URL", &self.url)
             .env("TICKERTAPE_LOG_ENGINE", "fluvio")
             .env("TICKERTAPE_LOG_PARTITIONS", PARTITIONS.to_string())
@@ -203,6 +204,7 @@ fn up_answers_probes_and_stops_within_its_time() {
     let mut up = Command::new(env!("CARGO_BIN_EXE_tickertape"));
     up.args(["up", "--listen", &address, "--log-format", "json", "-v", sample])
         .env("TICKERTAPE_DATA", dir.path())
+        .env("TICKERTAPE_COINS_REFRESH_HOURS", "0") // a test asks nobody outside
         .env_remove("DATABASE_URL")
         .stdin(Stdio::null())
         .stderr(Stdio::piped());

@@ -97,6 +97,8 @@ impl Tickertape {
     fn start(&self, what: &str, data: &Path, with_input: bool) -> Result<Child> {
         let mut command = Command::new(&self.binary);
         command.arg(what).arg("--data").arg(data).env_remove("DATABASE_URL");
+        // A list refreshed midway would make another run of it.
+        command.env("TICKERTAPE_COINS_REFRESH_HOURS", "0");
         if with_input {
             command.arg(&self.input);
         }

@@ -10,6 +10,13 @@ pub(crate) fn wait(last: Option<i64>, now: i64, every: i64, jitter: f64) -> i64 
 
 /// The month of a moment, `2026-11`, in UTC.
 pub(crate) fn month(now: i64) -> String {
+    let mut month = day(now);
+    month.truncate(month.len() - "-00".len());
+    month
+}
+
+/// The day of a moment in Unix seconds, `2026-11-25`, in UTC.
+pub fn day(now: i64) -> String {
     // Civil from days, Howard Hinnant's: years begin in March so that the leap day is the last.
     let days = now.div_euclid(86_400) + 719_468;
     let era = days.div_euclid(146_097);
@@ -17,9 +24,10 @@ pub(crate) fn month(now: i64) -> String {
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}")
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
