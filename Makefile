@@ -9,7 +9,7 @@ DATA ?= ./tickertape-data
 TICKERTAPE_SHARED ?= $(abspath $(CURDIR)/../shared)
 export TICKERTAPE_SHARED
 # Each figure is measured in a process of its own: memory and files of one would show in the next.
-FIGURES ?= end-to-end parents matching attribution log postgres parquet
+FIGURES ?= end-to-end parents matching attribution coin-swap log postgres parquet
 # How many times `make crash-test` drains its input under kills.
 N ?= 10
 # How many records `make fluvio-bench` writes for each figure.

@@ -58,7 +58,10 @@ pub(crate) async fn run() -> Result<()> {
     let database = Arc::new(Database::open(Target::Server { url: server.create_database(&[]) }).await?);
     let whole = rate(whole(&broker, &messages, database, dir.path()).await?);
     let limit = bare.min(postgres);
-    println!("  messages → attributed → both sinks: {whole:.0} messages/s, {:.2} of the slower of bare and sink", whole / limit);
+    println!(
+        "  messages → attributed → both sinks: {whole:.0} messages/s, {:.2} of the slower of bare and sink",
+        whole / limit
+    );
 
     stages::prepare(&*broker, 2).await?;
     append(&*broker, &messages, 2).await?;
@@ -81,7 +84,9 @@ async fn append(broker: &dyn Broker, messages: &[Message], partitions: u32) -> R
         let batches: Vec<(TopicPartition, BatchBuilder)> = (0..)
             .zip(batches)
             .filter(|(_, messages)| !messages.is_empty())
-            .map(|(partition, messages)| (TopicPartition::new(topics::MESSAGES, partition), stages::batch(&messages)))
+            .map(|(partition, messages)| {
+                (TopicPartition::new(topics::MESSAGES, partition), stages::batch(&messages))
+            })
             .collect();
         acks.push(broker.append(batches).await?);
     }

@@ -85,12 +85,7 @@ async fn measure(engine: &str, broker: Arc<dyn Broker>, url: &str) -> Result<()>
     }
     waited.sort();
     let at = |share: f64| waited[((waited.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!(
-        "  {engine}: p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    println!("  {engine}: p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms", at(0.5), at(0.99), at(1.0));
     Ok(())
 }
 
@@ -99,10 +94,11 @@ async fn watch_position(url: String) -> Result<Vec<(usize, Instant)>> {
     let pool = sqlx::PgPool::connect(&url).await?;
     let mut seen: Vec<(usize, Instant)> = Vec::new();
     loop {
-        let position: Option<i64> =
-            sqlx::query_scalar("SELECT next_offset FROM positions WHERE topic = 'attributed' AND partition = 0")
-                .fetch_optional(&pool)
-                .await?;
+        let position: Option<i64> = sqlx::query_scalar(
+            "SELECT next_offset FROM positions WHERE topic = 'attributed' AND partition = 0",
+        )
+        .fetch_optional(&pool)
+        .await?;
         let position = position.unwrap_or(0) as usize;
         if seen.last().is_none_or(|(last, _)| *last < position) {
             seen.push((position, Instant::now()));

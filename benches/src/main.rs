@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
 
 mod attribution;
+mod coin_swap;
 mod end_to_end;
 mod fluvio;
 mod fluvio_pipeline;
@@ -44,6 +45,8 @@ enum Figure {
     Matching,
     /// Whole attribution, parents included.
     Attribution,
+    /// The longest pause of attribution while its coin list is refreshed.
+    CoinSwap,
     /// Memory and look-ups of the parent store.
     Parents,
     /// The embedded log.
@@ -71,6 +74,7 @@ fn main() -> anyhow::Result<()> {
     match args.figure {
         Figure::Matching => matching::run(),
         Figure::Attribution => attribution::run(),
+        Figure::CoinSwap => tokio::runtime::Runtime::new()?.block_on(coin_swap::run())?,
         Figure::Parents => parents::run(),
         Figure::Log => log::run(),
         Figure::Postgres => tokio::runtime::Runtime::new()?.block_on(postgres::run()),

@@ -114,7 +114,8 @@ fn outcome(matcher: &Matcher, tally: &mut Tally, text: &str, input_offset: u64) 
     Attribution { coin_id, basis, mentions, coin_list_version: 1, input_offset, ..Attribution::default() }
 }
 
-fn generated(n: i64) -> Message {
+/// A message for where there are no real ones.
+pub(crate) fn generated(n: i64) -> Message {
     let words = ["btc", "to", "the", "moon", "sell", "#eth", "now", "группа", "hold", "signal", "🚀", "soon"];
     let text: Vec<_> =
         (0..8 + n % 23).map(|word| words[((n * 31 + word * word * 7) % 12) as usize]).collect();
