@@ -316,14 +316,14 @@ async fn append_numbers(log: &Fluvio, at: &TopicPartition, running: &watch::Rece
     number
 }
 
-/// Kills of both servers while there is appending and following: nothing is missing, what is there twice is a
+/// Kills of both servers, and an SPU that falls mute, while there is appending and following: nothing is missing, what is there twice is a
 /// repetition of what was there before, and the follower saw exactly what lies on the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_spu_and_sc_are_killed() {
     let Some(cluster) = Cluster::start().await else { return };
     let topic = name();
     let a = TopicPartition::new(&topic, 0);
-    let options = Options { request_timeout_ms: 3000, ..Options::new(cluster.endpoint()) };
+    let options = Options { request_timeout_ms: 1000, ..Options::new(cluster.endpoint()) };
     let log = Arc::new(Fluvio::connect(options.clone()).await.unwrap());
     let info = log.create_topic(&spec(&topic, 1)).await.unwrap();
     let (running, is_running) = watch::channel(true);
@@ -348,12 +348,17 @@ async fn nothing_is_lost_when_spu_and_sc_are_killed() {
         })
     };
     let pause = |millis| tokio::time::sleep(Duration::from_millis(millis));
-    for round in 0..6 {
+    for round in 0..8 {
         pause(700).await;
         if round == 2 {
             cluster.kill_sc();
             pause(500).await;
             cluster.start_sc();
+        } else if round == 4 {
+            // Long enough that requests are given up that it carries out later.
+            cluster.freeze_spu(true);
+            pause(2500).await;
+            cluster.freeze_spu(false);
         } else {
             cluster.kill_spu();
             pause(100 * round).await;

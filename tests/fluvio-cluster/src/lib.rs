@@ -142,6 +142,13 @@ impl Cluster {
         kill(&self.spu);
     }
 
+    /// Lets the SPU accept and say nothing (`true`), or go on where it was.
+    pub fn freeze_spu(&self, frozen: bool) {
+        let id = self.spu.lock().unwrap().as_ref().unwrap().id().to_string();
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// What the `sc` or the `spu` logged.
     pub fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(name).with_extension("log")).unwrap_or_default()
