@@ -52,7 +52,7 @@ pub(crate) async fn run() -> Result<()> {
     let began = Instant::now();
     for round in 0..ROUNDS {
         tokio::time::sleep(ROUND).await;
-        if round >= ROUNDS / 2 - 1 && round < ROUNDS - 1 {
+        if (ROUNDS / 2 - 1..ROUNDS - 1).contains(&round) {
             publish(&*broker, u64::from(round)).await?;
         }
     }

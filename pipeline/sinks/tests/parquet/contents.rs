@@ -49,6 +49,7 @@ fn full() -> Message {
         scheduled: true,
         source: Source { kind: SourceKind::Telegram, name: "first".into(), position: Some(12) },
         received_at: Some(1_615_000_003),
+        deleted_at: None,
         extra: json!({"effect": {"id": 5}}).as_object().expect("an object").clone(),
     }
 }

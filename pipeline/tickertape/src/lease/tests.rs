@@ -60,7 +60,7 @@ impl Place {
         let list = tickertape_coins::CoinList::snapshot();
         tickertape_manager::coins::publish(&*broker, &list).await.expect("publishes");
         let pool = PgPool::connect(&url).await.expect("connects");
-        Some(Self { dir, postgres: postgres, url, config, broker, pool, imported: 0 })
+        Some(Self { dir, postgres, url, config, broker, pool, imported: 0 })
     }
 
     fn start(&self) -> Process {
