@@ -1,7 +1,7 @@
 //! Opening a database: made and updated by several at once, refused with advice when it cannot be used.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tickertape_sinks::postgres::{Database, Error, Target};
 
@@ -127,7 +127,13 @@ async fn the_embedded_database_can_be_opened_to_one_client_at_a_time() {
             assert!(said.contains("one client at a time"), "{said}");
             client.kill().unwrap(); // in the middle of an answer, in the middle of a question
             client.wait().unwrap();
-            let answer = psql(port);
+            // That a client is gone is noticed when it is written to, or read from: soon, not at once.
+            let gone = Instant::now();
+            let mut answer = psql(port);
+            while answer.stdout.is_empty() && gone.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(100));
+                answer = psql(port);
+            }
             assert!(answer.stdout == b"for all to see\n", "after {script}: {answer:?}");
         }
     });
