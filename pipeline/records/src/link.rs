@@ -30,6 +30,13 @@ pub struct Link {
     pub received_at: i64,
 }
 
+impl Link {
+    /// What it leads to, when somebody has looked and Telegram told.
+    pub fn target(&self) -> Option<&Preview> {
+        self.preview.as_ref().filter(|preview| preview.unavailable.is_none())
+    }
+}
+
 /// The part of a message that held a link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

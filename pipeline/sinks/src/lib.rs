@@ -5,6 +5,7 @@
 
 pub mod parquet;
 pub mod postgres;
+mod reports;
 
 use std::sync::atomic::AtomicU64;
 

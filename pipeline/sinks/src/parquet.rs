@@ -17,15 +17,20 @@
 //! Never here: the clock, the order of a hash table, or anything but records and offsets in a decision about files.
 
 mod archive;
+mod channels;
+mod clients;
 mod columns;
 mod commit;
 mod encode;
 mod error;
 mod events;
 mod limits;
+mod links;
 mod messages;
 mod range;
+mod rows;
 mod table;
+mod views;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,14 +38,15 @@ use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use tickertape_broker::{self as broker, Broker, Follower, Phase, TopicPartition};
-use tickertape_records::topics;
+use tickertape_records::{Channel, Event, Link, ViewCount, topics};
 use tokio::sync::watch;
 
 use crate::Progress;
+use crate::reports::DigestedReport;
 use commit::{Commit, CommittedFile, History};
-use events::Events;
 use messages::Messages;
 use range::{Month, OpenRange, SortedRange};
+use rows::Rows;
 use table::Table;
 
 pub use archive::Archive;
@@ -54,7 +60,11 @@ const READ_BYTES: usize = 4 << 20;
 /// Files being written while the next one is encoded, each held in memory: a disk's sync takes as long as encoding.
 const FILES_IN_FLIGHT: usize = 2;
 
-/// Archives one partition of `attributed` or `events`, from where the archive ends, until told to stop.
+/// The topics that are history and have a table.
+pub const TOPICS: [&str; 6] =
+    [topics::ATTRIBUTED, topics::EVENTS, topics::LINKS, topics::CHANNELS, topics::CLIENTS, topics::VIEWS];
+
+/// Archives one partition of one of [`TOPICS`], from where the archive ends, until told to stop.
 ///
 /// When drained, the open range is written as it is. When stopped, it is given up and read again next time.
 ///
@@ -69,7 +79,11 @@ pub async fn run(
 ) -> Result<()> {
     match at.topic.as_str() {
         topics::ATTRIBUTED => run_table::<Messages>(archive, broker, at, phase, &progress).await,
-        topics::EVENTS => run_table::<Events>(archive, broker, at, phase, &progress).await,
+        topics::EVENTS => run_table::<Rows<Event>>(archive, broker, at, phase, &progress).await,
+        topics::LINKS => run_table::<Rows<Link>>(archive, broker, at, phase, &progress).await,
+        topics::CHANNELS => run_table::<Rows<Channel>>(archive, broker, at, phase, &progress).await,
+        topics::CLIENTS => run_table::<Rows<DigestedReport>>(archive, broker, at, phase, &progress).await,
+        topics::VIEWS => run_table::<Rows<ViewCount>>(archive, broker, at, phase, &progress).await,
         _ => Err(Error::NoTable { topic: at.topic }),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Counters {
     pub(crate) attribution: Arc<tickertape_attributor::Progress>,
     pub(crate) postgres_messages: Arc<SinkProgress>,
     pub(crate) parquet_messages: Arc<SinkProgress>,
-    /// Events and dead letters in Postgres, events in Parquet: not shown, they are few.
+    /// Every topic but messages: not shown, they are few.
     others: Arc<SinkProgress>,
 }
 

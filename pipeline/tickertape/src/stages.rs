@@ -21,11 +21,6 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::progress::Counters;
 
-/// The topics that have a table in Postgres.
-const POSTGRES_TOPICS: [&str; 3] = [topics::ATTRIBUTED, topics::EVENTS, topics::DEAD_LETTERS];
-/// The topics that have a table in the archive.
-const PARQUET_TOPICS: [&str; 2] = [topics::ATTRIBUTED, topics::EVENTS];
-
 /// The database, once it is open; every sink waits for the same one.
 pub(crate) type Opening = Shared<BoxFuture<'static, Result<Arc<Database>, Arc<postgres::Error>>>>;
 
@@ -56,8 +51,8 @@ impl Role {
     fn topics(self) -> &'static [&'static str] {
         match self {
             Self::Attribute => &[topics::MESSAGES],
-            Self::Postgres => &POSTGRES_TOPICS,
-            Self::Parquet => &PARQUET_TOPICS,
+            Self::Postgres => &postgres::TOPICS,
+            Self::Parquet => &parquet::TOPICS,
         }
     }
 }

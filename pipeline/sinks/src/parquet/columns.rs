@@ -16,6 +16,11 @@ pub(super) fn micros(unix_seconds: i64) -> Option<i64> {
     SHOWABLE.contains(&unix_seconds).then(|| unix_seconds * 1_000_000)
 }
 
+/// The nearest date that [`micros`] can hold.
+pub(super) fn nearest_showable(unix_seconds: i64) -> i64 {
+    unix_seconds.clamp(*SHOWABLE.start(), *SHOWABLE.end())
+}
+
 pub(super) fn timestamp(name: &str) -> Field {
     Field::new(name, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true)
 }

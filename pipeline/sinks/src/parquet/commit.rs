@@ -166,9 +166,11 @@ async fn read_commit(
     let damaged = |reason: String| Error::DamagedCommit { commit: name.clone(), reason };
     let bytes = archive.read(&name).await?;
     let commit: Commit = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-    if commit.archive_schema != ARCHIVE_SCHEMA {
+    if commit.archive_schema > ARCHIVE_SCHEMA {
         let found = commit.archive_schema;
-        return Err(damaged(format!("it has archive schema {found}, this build knows {ARCHIVE_SCHEMA}")));
+        return Err(damaged(format!(
+            "it has archive schema {found}, this build knows up to {ARCHIVE_SCHEMA}"
+        )));
     }
     let says = (commit.topic.as_str(), commit.partition, commit.first_offset, commit.last_offset);
     if says != (at.topic.as_str(), at.partition, range.0, range.1) || range.0 > range.1 {

@@ -15,7 +15,9 @@ use super::range::{CHUNK_ROWS, Month, SortedRange};
 use super::table::Table;
 
 /// The version of the archive's layout and columns, in every file and commit record.
-pub const ARCHIVE_SCHEMA: u16 = 1;
+///
+/// 2 added to `messages` the column `deleted_at` and the rows that have it; an archive of 1 is gone on with.
+pub const ARCHIVE_SCHEMA: u16 = 2;
 
 /// Rows in a row group: what a reader skips or reads as a whole.
 const ROW_GROUP_ROWS: usize = 128 << 10;
@@ -25,9 +27,6 @@ const PAGE_BYTES: usize = 1 << 20;
 
 /// Level 3: higher ones cost far more time than they save room on short texts.
 const ZSTD_LEVEL: i32 = 3;
-
-/// The columns by which rows are sorted within a file, all ascending.
-pub(super) const SORTED_BY: [&str; 4] = ["date", "chat_id", "message_id", "revision"];
 
 /// The program as files and commit records name it.
 pub(super) const PROGRAM: &str = concat!("tickertape ", env!("CARGO_PKG_VERSION"));
@@ -74,7 +73,7 @@ fn properties<T: Table>(schema: &SchemaRef, range: &SortedRange) -> Result<Write
         .set_data_page_row_count_limit(usize::MAX)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_enabled(false)
-        .set_sorting_columns(Some(sorting(schema)?))
+        .set_sorting_columns(Some(sorting::<T>(schema)?))
         .set_key_value_metadata(Some(metadata(range)))
         .set_column_bloom_filter_enabled(ColumnPath::from("chat_id"), true);
     for path in T::DICTIONARY {
@@ -95,10 +94,10 @@ fn column_path(path: &str) -> ColumnPath {
 }
 
 /// The sorting columns by their place among the leaves of the schema, where a nested column has several.
-fn sorting(schema: &SchemaRef) -> Result<Vec<SortingColumn>> {
+fn sorting<T: Table>(schema: &SchemaRef) -> Result<Vec<SortingColumn>> {
     let leaves = ArrowSchemaConverter::new().convert(schema)?;
     let place = |name: &str| leaves.columns().iter().position(|leaf| leaf.path().string() == name);
-    Ok(SORTED_BY
+    Ok(T::SORTED_BY
         .iter()
         .filter_map(|name| place(name))
         .map(|place| SortingColumn { column_idx: place as i32, descending: false, nulls_first: true })

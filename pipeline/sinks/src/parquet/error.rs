@@ -14,7 +14,7 @@ pub enum Error {
     #[error("the Parquet archive cannot read its topic: {0}")]
     Broker(#[from] broker::Error),
     /// No table of the archive is filled from this topic.
-    #[error("topic {topic} has no table in the Parquet archive; `attributed` and `events` have")]
+    #[error("topic {topic} has no table in the Parquet archive: it is no history")]
     NoTable {
         /// Which topic.
         topic: String,

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Fields, Schema, SchemaRef};
 use tickertape_records::{self as records, Attributed, MentionCount};
 
 use super::columns::{Ends, Misfits, SourceColumns, Timestamps};
-use super::columns::{column, list_of, optional, required, timestamp};
+use super::columns::{column, list_of, micros, nearest_showable, optional, required, timestamp};
 use super::table::{Identity, Table};
 
 /// Rows of `messages`, column by column.
@@ -42,6 +42,7 @@ pub(super) struct Messages {
     scheduled: BooleanBuilder,
     source: SourceColumns,
     received_at: Timestamps,
+    deleted_at: Timestamps,
     coin_id: StringBuilder,
     basis: StringBuilder,
     depth: Int64Builder,
@@ -56,6 +57,7 @@ pub(super) struct Messages {
 
 impl Table for Messages {
     const NAME: &'static str = "messages";
+    const SORTED_BY: &'static [&'static str] = &["date", "chat_id", "message_id", "revision"];
     const DICTIONARY: &'static [&'static str] = &[
         "chat_id",
         "chat_kind",
@@ -69,6 +71,7 @@ impl Table for Messages {
         "source_kind",
         "source_name",
         "received_at",
+        "deleted_at",
         "coin_id",
         "basis",
         "depth",
@@ -90,6 +93,8 @@ impl Table for Messages {
         "offset",
     ];
     type Record<'a> = Attributed<'a>;
+    /// A deletion is a row of its own, and replaces no message. It sorts before one, as its revision does.
+    type Key = (i64, i64, Kind);
 
     fn schema() -> SchemaRef {
         let (int64, utf8) = (DataType::Int64, DataType::Utf8);
@@ -125,6 +130,7 @@ impl Table for Messages {
         fields.extend(SourceColumns::fields());
         fields.extend([
             timestamp("received_at"),
+            timestamp("deleted_at"),
             optional("coin_id", utf8.clone()),
             required("basis", utf8.clone()),
             required("depth", int64.clone()),
@@ -143,14 +149,18 @@ impl Table for Messages {
         Attributed::decode(value)
     }
 
-    fn identity(message: &Attributed<'_>) -> Identity {
+    fn identity(message: &Attributed<'_>) -> Identity<Self::Key> {
         let outcome = &message.attribution;
+        let (kind, date, rank) = match message.deleted_at {
+            None => (Kind::Message, Some(message.date), outcome.revision),
+            // The earlier, the higher: of several the first is the one that found it.
+            Some(at) => (Kind::Deletion, None, u32::MAX - at.clamp(0, i64::from(u32::MAX)) as u32),
+        };
         Identity {
-            chat_id: message.chat_id,
-            message_id: message.message_id,
-            date: message.date,
+            key: (message.chat_id, message.message_id, kind),
+            date,
             received_at: message.received_at,
-            revision: outcome.revision,
+            rank,
             input: Some((outcome.input_offset, outcome.sequence)),
         }
     }
@@ -161,7 +171,8 @@ impl Table for Messages {
         self.chat_kind.append_value(message.chat_kind.name());
         self.chat_title.append_option(message.chat_title.as_deref());
         self.message_id.append_value(message.message_id);
-        self.date.append_option(misfits.date("date", message.date));
+        let date = message.deleted_at.is_none().then_some(message.date);
+        self.date.append_option(date.and_then(|date| misfits.date("date", date)));
         self.edit_date.append_option(message.edit_date.and_then(|date| misfits.date("edit_date", date)));
         self.sender_id.append_option(message.sender_id);
         self.sender_name.append_option(message.sender_name.as_deref());
@@ -186,6 +197,11 @@ impl Table for Messages {
         self.source.append(&message.source, &mut misfits);
         let received_at = message.received_at.and_then(|date| misfits.date("received_at", date));
         self.received_at.append_option(received_at);
+        // Never null in a deletion: it is what tells one from a message.
+        let deleted_at = message
+            .deleted_at
+            .and_then(|at| misfits.date("deleted_at", at).or_else(|| micros(nearest_showable(at))));
+        self.deleted_at.append_option(deleted_at);
 
         let outcome = &message.attribution;
         self.coin_id.append_option(outcome.coin_id.as_deref());
@@ -233,6 +249,7 @@ impl Table for Messages {
         columns.extend(self.source.finish());
         columns.extend([
             self.received_at.finish(),
+            self.deleted_at.finish(),
             column(&mut self.coin_id),
             column(&mut self.basis),
             column(&mut self.depth),
@@ -246,6 +263,13 @@ impl Table for Messages {
         ]);
         columns
     }
+}
+
+/// What a row of `messages` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Deletion,
+    Message,
 }
 
 /// The column `mentions`: `list<struct<coin_id, count, kinds: list<string>>>`.

@@ -3,7 +3,6 @@
 //! Rows are kept as Arrow columns in chunks as they come, with one sort key each; sorting moves keys only, and the
 //! rows are gathered in their new order when a file is encoded.
 
-use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -19,7 +18,7 @@ use super::table::{Identity, Table};
 /// Rows in a chunk, and rows handed to the encoder at once.
 pub(super) const CHUNK_ROWS: usize = 8192;
 
-/// The folder of rows whose date is outside the years 1 to 9999.
+/// The folder of rows without a date, or with one outside the years 1 to 9999.
 const UNKNOWN_MONTH: &str = "unknown";
 
 /// Largest value that is read: a chunk's strings are addressed by 31 bits.
@@ -29,7 +28,7 @@ const MAX_VALUE_BYTES: usize = 1 << 30;
 pub(super) type InputPosition = (u64, u32);
 
 /// A range that is being read.
-pub(super) struct OpenRange<T> {
+pub(super) struct OpenRange<T: Table> {
     at: TopicPartition,
     limits: RangeLimits,
     first: Offset,
@@ -38,7 +37,7 @@ pub(super) struct OpenRange<T> {
     size: RangeSize,
     columns: T,
     chunks: Vec<RecordBatch>,
-    keys: Vec<RowKey>,
+    keys: Vec<RowKey<T::Key>>,
     repeats: u64,
     unreadable: u64,
 }
@@ -93,7 +92,7 @@ impl<T: Table> OpenRange<T> {
         let row = row.map(|row| (T::identity(&row), row));
         let weight = Weight {
             bytes: record.value.len() as u64,
-            fresh_day: row.as_ref().ok().and_then(|(it, _)| fresh_day(it.date, it.received_at)),
+            fresh_day: row.as_ref().ok().and_then(|(it, _)| fresh_day(it.date?, it.received_at)),
         };
         if self.size.ends_before(weight, self.limits) {
             return false;
@@ -119,12 +118,11 @@ impl<T: Table> OpenRange<T> {
         true
     }
 
-    fn key(&self, it: Identity) -> RowKey {
+    fn key(&self, it: Identity<T::Key>) -> RowKey<T::Key> {
         RowKey {
-            date: micros(it.date).unwrap_or(i64::MIN),
-            chat_id: it.chat_id,
-            message_id: it.message_id,
-            revision: it.revision,
+            date: it.date.and_then(micros).unwrap_or(i64::MIN),
+            key: it.key,
+            rank: it.rank,
             place: self.keys.len() as u32,
         }
     }
@@ -134,18 +132,18 @@ impl<T: Table> OpenRange<T> {
         self.chunks.push(chunk.expect("a table's columns are those of its schema, all of one length"));
     }
 
-    /// Ends the range: newest revisions only, sorted by date.
+    /// Ends the range: of rows with the same key the one that stays, sorted by date.
     pub(super) fn sort(mut self) -> SortedRange {
         if !self.keys.len().is_multiple_of(CHUNK_ROWS) {
             self.finish_chunk();
         }
         let mut keys = self.keys;
         let read = keys.len();
-        keys.sort_unstable_by_key(|row| {
-            (row.chat_id, row.message_id, Reverse(row.revision), Reverse(row.place))
+        keys.sort_unstable_by(|a, b| {
+            a.key.cmp(&b.key).then_with(|| (b.rank, b.place).cmp(&(a.rank, a.place)))
         });
-        keys.dedup_by_key(|row| (row.chat_id, row.message_id));
-        keys.sort_unstable_by_key(|row| (row.date, row.chat_id, row.message_id));
+        keys.dedup_by(|row, kept| row.key == kept.key);
+        keys.sort_unstable_by(|a, b| a.date.cmp(&b.date).then_with(|| a.key.cmp(&b.key)));
         SortedRange {
             at: self.at,
             limits: self.limits,
@@ -157,19 +155,17 @@ impl<T: Table> OpenRange<T> {
             repeats: self.repeats,
             unreadable: self.unreadable,
             chunks: self.chunks,
-            keys,
+            places: keys.into_iter().map(|row| row.place).collect(),
         }
     }
 }
 
 /// Where a row is sorted to, and where it is.
-#[derive(Debug, Clone, Copy)]
-struct RowKey {
-    /// Microseconds; the least number when the row's date cannot be shown.
+struct RowKey<K> {
+    /// Microseconds; the least number when the row has no date, or one that cannot be shown.
     date: i64,
-    chat_id: i64,
-    message_id: i64,
-    revision: u32,
+    key: K,
+    rank: u32,
     /// Counts the rows of the range.
     place: u32,
 }
@@ -182,14 +178,15 @@ pub(super) struct SortedRange {
     next: Offset,
     pub(super) last_input: Option<InputPosition>,
     pub(super) months: Vec<Month>,
-    /// Rows that a newer revision in the same range replaced.
+    /// Rows that another with the same key replaced: a newer revision, or a repeat.
     pub(super) superseded: u64,
     /// Records that had been appended before.
     pub(super) repeats: u64,
     /// Records that could not be understood.
     pub(super) unreadable: u64,
     chunks: Vec<RecordBatch>,
-    keys: Vec<RowKey>,
+    /// Which row as it was read is the first of the sorted ones, the second, ….
+    places: Vec<u32>,
 }
 
 /// The rows of one calendar month.
@@ -209,7 +206,7 @@ impl SortedRange {
 
     /// Rows that are written.
     pub(super) fn rows(&self) -> u64 {
-        self.keys.len() as u64
+        self.places.len() as u64
     }
 
     /// The range behind this one, empty.
@@ -229,13 +226,13 @@ impl SortedRange {
 
     /// The chunks that hold the rows, and for each row of `rows` in its new order its chunk and place therein.
     pub(super) fn places(&self, rows: Range<usize>) -> (&[RecordBatch], Vec<(usize, usize)>) {
-        let places = self.keys[rows].iter().map(|row| row.place as usize);
+        let places = self.places[rows].iter().map(|place| *place as usize);
         (&self.chunks, places.map(|place| (place / CHUNK_ROWS, place % CHUNK_ROWS)).collect())
     }
 }
 
 /// The months of rows sorted by date.
-fn months(keys: &[RowKey]) -> Vec<Month> {
+fn months<K>(keys: &[RowKey<K>]) -> Vec<Month> {
     let mut months = Vec::new();
     let mut start = 0;
     while start < keys.len() {

@@ -6,18 +6,22 @@ use tickertape_broker::{Batch, Offset, TopicPartition};
 use tickertape_records::{DeadLetter, Origin, topics};
 
 use super::copy::Rows;
-use super::{dead_letters, events, messages};
+use super::table::{RowTable, TABLES};
+use super::{dead_letters, messages};
 
 /// As deep as the readers of all other records go. Postgres parses JSON by recursion, and the embedded one has so
 /// small a stack that it does not survive what is much deeper.
 const MAX_DEPTH: usize = 128;
 
 /// The tables, each filled from one topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Table {
+    /// Partitioned, revised, and marked where a message was deleted.
     Messages,
-    Events,
+    /// Also filled by the sinks of all other tables.
     DeadLetters,
+    /// One row a record.
+    Rows(&'static RowTable),
 }
 
 impl Table {
@@ -25,26 +29,34 @@ impl Table {
     pub(super) fn of(topic: &str) -> Option<Self> {
         match topic {
             topics::ATTRIBUTED => Some(Self::Messages),
-            topics::EVENTS => Some(Self::Events),
             topics::DEAD_LETTERS => Some(Self::DeadLetters),
-            _ => None,
+            _ => TABLES.iter().find(|table| table.topic == topic).map(Self::Rows),
         }
     }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Messages => "messages",
-            Self::Events => "events",
             Self::DeadLetters => "dead_letters",
+            Self::Rows(table) => table.name,
         }
     }
 
     /// The columns of its copied rows.
-    pub(super) fn columns(self) -> &'static [&'static str] {
+    pub(super) fn columns(self) -> Vec<&'static str> {
         match self {
-            Self::Messages => messages::COLUMNS,
-            Self::Events => events::COLUMNS,
-            Self::DeadLetters => &[],
+            Self::Messages => messages::COLUMNS.to_vec(),
+            Self::DeadLetters => Vec::new(),
+            Self::Rows(table) => (table.columns)(),
+        }
+    }
+
+    /// The statement that moves staged rows into the table.
+    pub(super) fn merge(self) -> String {
+        match self {
+            Self::Messages => messages::merge(),
+            Self::DeadLetters => unreachable!("dead letters are inserted, not copied"),
+            Self::Rows(table) => table.merge(),
         }
     }
 }
@@ -87,7 +99,7 @@ impl RowBatch {
             let added = match table {
                 _ if too_deep(record.value) => Err(format!("it is nested more than {MAX_DEPTH} deep")),
                 Table::Messages => messages::add(record, &mut batch.rows, &mut batch.summary),
-                Table::Events => events::add(record, &mut batch.rows),
+                Table::Rows(table) => (table.add)(record, &mut batch.rows),
                 Table::DeadLetters => DeadLetter::decode(record.value)
                     .map_err(|error| error.to_string())
                     .and_then(|letter| dead_letters::check(&letter).map(|()| batch.letters.push(letter))),
@@ -148,7 +160,15 @@ fn too_deep(json: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_DEPTH, too_deep};
+    use super::{MAX_DEPTH, Table, too_deep};
+
+    #[test]
+    fn the_topics_that_are_said_to_have_a_table_have_one() {
+        let with_a_table = |topic: &&str| Table::of(topic).is_some();
+        assert!(super::super::TOPICS.iter().all(with_a_table));
+        let all = tickertape_records::topics::ALL;
+        assert_eq!(all.iter().filter(|topic| with_a_table(topic)).count(), super::super::TOPICS.len());
+    }
 
     #[test]
     fn depth_is_that_of_the_nesting() {

@@ -51,7 +51,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// A topic that has no table.
-    #[error("topic {topic} has no table in Postgres; attributed, events and dead-letters have")]
+    #[error("topic {topic} has no table in Postgres: nothing on it is meant to be asked for")]
     NoTable {
         /// The topic.
         topic: String,

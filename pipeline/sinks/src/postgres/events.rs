@@ -1,57 +1,46 @@
 //! The rows of table `events`, from the topic of that name.
 
-use tickertape_broker::RecordRef;
-use tickertape_records::Event;
+use tickertape_records::{Error, Event, topics};
 
 use super::copy::Rows;
-use super::messages::{json, out_of_range_dates};
+use super::table::{Column, Row, json, out_of_range_dates, signed};
 
-/// The columns in the order in which [`add`] writes them.
-pub(super) const COLUMNS: &[&str] = &[
-    "chat_id",
-    "message_id",
-    "date",
-    "received_at",
-    "actor_id",
-    "target_message_id",
-    "source_position",
-    "kind",
-    "action",
-    "chat_kind",
-    "chat_title",
-    "actor_name",
-    "title",
-    "members",
-    "details",
-    "source_kind",
-    "source_name",
-];
+impl Row for Event {
+    const TOPIC: &'static str = topics::EVENTS;
+    const TABLE: &'static str = "events";
+    const KEY: &'static [&'static str] = &["chat_id", "message_id"];
+    const COLUMNS: &'static [Column<Self>] = &[
+        ("chat_id", |event, rows| rows.bigint(event.chat_id)),
+        ("message_id", |event, rows| rows.bigint(event.message_id)),
+        ("date", |event, rows| rows.timestamp(event.date)),
+        ("received_at", |event, rows| rows.optional(event.received_at, Rows::timestamp)),
+        ("actor_id", |event, rows| rows.optional(event.actor_id, Rows::bigint)),
+        ("target_message_id", |event, rows| rows.optional(event.target_message_id, Rows::bigint)),
+        ("source_position", |event, rows| {
+            rows.optional(event.source.position.map(|position| position as i64), Rows::bigint); // as checked
+        }),
+        ("kind", |event, rows| rows.text(event.kind.name())),
+        ("action", |event, rows| rows.text(&event.action)),
+        ("chat_kind", |event, rows| rows.text(event.chat_kind.name())),
+        ("chat_title", |event, rows| rows.optional(event.chat_title.as_deref(), Rows::text)),
+        ("actor_name", |event, rows| rows.optional(event.actor_name.as_deref(), Rows::text)),
+        ("title", |event, rows| rows.optional(event.title.as_deref(), Rows::text)),
+        ("members", |event, rows| {
+            let members = (!event.members.is_empty()).then(|| json(&event.members));
+            rows.optional(members.as_deref(), Rows::jsonb);
+        }),
+        ("details", |event, rows| rows.optional(details(event).as_deref(), Rows::jsonb)),
+        ("source_kind", |event, rows| rows.text(event.source.kind.name())),
+        ("source_name", |event, rows| rows.text(&event.source.name)),
+    ];
 
-/// Adds the row of a record, or says what is wrong with the record.
-pub(super) fn add(record: RecordRef<'_>, rows: &mut Rows) -> Result<(), String> {
-    let event = Event::decode(record.value).map_err(|error| error.to_string())?;
-    let source_position = event.source.position.map(i64::try_from).transpose();
-    let source_position = source_position.map_err(|_| "source.position is beyond 64 bits with a sign")?;
+    fn decode(value: &[u8]) -> Result<Self, Error> {
+        Self::decode(value)
+    }
 
-    rows.begin(record.offset, COLUMNS.len());
-    rows.bigint(event.chat_id);
-    rows.bigint(event.message_id);
-    rows.timestamp(event.date);
-    rows.optional(event.received_at, Rows::timestamp);
-    rows.optional(event.actor_id, Rows::bigint);
-    rows.optional(event.target_message_id, Rows::bigint);
-    rows.optional(source_position, Rows::bigint);
-    rows.text(event.kind.name());
-    rows.text(&event.action);
-    rows.text(event.chat_kind.name());
-    rows.optional(event.chat_title.as_deref(), Rows::text);
-    rows.optional(event.actor_name.as_deref(), Rows::text);
-    rows.optional(event.title.as_deref(), Rows::text);
-    rows.optional((!event.members.is_empty()).then(|| json(&event.members)).as_deref(), Rows::jsonb);
-    rows.optional(details(&event).as_deref(), Rows::jsonb);
-    rows.text(event.source.kind.name());
-    rows.text(&event.source.name);
-    Ok(())
+    fn check(&self) -> Result<(), String> {
+        self.source.position.map_or(Ok(()), |position| signed("source.position", position).map(drop))
+    }
 }
 
 /// Everything else the source says, and the dates that no calendar has.

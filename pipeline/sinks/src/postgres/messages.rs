@@ -7,8 +7,10 @@ use sqlx::PgConnection;
 use tickertape_broker::RecordRef;
 use tickertape_records::{Attributed, MentionCount};
 
-use super::copy::{Rows, out_of_range};
+use super::copy::Rows;
+use super::deletions::Deletion;
 use super::partitions;
+use super::table::{json, out_of_range_dates, signed};
 
 /// The columns in the order in which [`add`] writes them.
 pub(super) const COLUMNS: &[&str] = &[
@@ -61,10 +63,21 @@ pub(super) const DROP_MOVED: &str = "DELETE FROM messages USING staged_messages 
 
 /// The staged rows that are to be kept: the highest revision of each message, unless a stored one is as high. Among
 /// equals the first stays, as it would have in a batch of its own.
-pub(super) const STAGED: &str = "SELECT DISTINCT ON (chat_id, message_id) * FROM staged_messages AS staged \
+const STAGED: &str = "SELECT DISTINCT ON (chat_id, message_id) * FROM staged_messages AS staged \
      WHERE NOT EXISTS (SELECT FROM messages WHERE messages.chat_id = staged.chat_id \
      AND messages.message_id = staged.message_id AND messages.revision >= staged.revision) \
      ORDER BY chat_id, message_id, revision DESC, input_offset, sequence";
+
+/// The statement that moves the staged rows into the table.
+pub(super) fn merge() -> String {
+    let columns = COLUMNS.join(", ");
+    let changes: Vec<_> = COLUMNS.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    format!(
+        "INSERT INTO messages ({columns}) SELECT {columns} FROM ({STAGED}) AS kept \
+         ON CONFLICT (chat_id, message_id, date) DO UPDATE SET {}",
+        changes.join(", ")
+    )
+}
 
 /// Whether a table row with one of the batch's keys may exist.
 const OVERLAPS: &str = "SELECT EXISTS (\
@@ -80,6 +93,8 @@ pub(super) struct Summary {
     /// Lowest and highest message id of each chat.
     chats: HashMap<i64, (i64, i64)>,
     keys: HashSet<(i64, i64)>,
+    /// What it says was deleted.
+    pub(super) deletions: Vec<Deletion>,
     /// It holds a revision, or one message twice.
     pub(super) revises: bool,
 }
@@ -93,26 +108,43 @@ impl Summary {
         self.revises |= repeated || row.attribution.revision > 0;
     }
 
+    /// It holds no message.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether it holds the message.
+    pub(super) fn contains(&self, key: (i64, i64)) -> bool {
+        self.keys.contains(&key)
+    }
+
+    /// The chats, and the lowest and highest message id of each.
+    pub(super) fn ranges(&self) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
+        let (low, high) = self.chats.values().copied().unzip();
+        (self.chats.keys().copied().collect(), low, high)
+    }
+
     /// Whether a message of this batch may be stored already, judged by the ranges of ids.
     ///
     /// The key alone does not tell: it contains the date, and two exports can disagree about that.
     pub(super) async fn overlaps(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        let chats: Vec<i64> = self.chats.keys().copied().collect();
-        let (low, high): (Vec<i64>, Vec<i64>) = self.chats.values().copied().unzip();
+        let (chats, low, high) = self.ranges();
         sqlx::query_scalar(OVERLAPS).bind(chats).bind(low).bind(high).fetch_one(connection).await
     }
 }
 
-/// Adds the row of a record, or says what is wrong with the record.
+/// Adds the row of a record or takes note of a deletion, or says what is wrong with the record.
 pub(super) fn add(record: RecordRef<'_>, rows: &mut Rows, summary: &mut Summary) -> Result<(), String> {
     let row = Attributed::decode(record.value).map_err(|error| error.to_string())?;
+    if let Some(deleted_at) = row.deleted_at {
+        let (chat_id, message_id) = (row.chat_id, row.message_id);
+        summary.deletions.push(Deletion { chat_id, message_id, deleted_at });
+        return Ok(());
+    }
     let outcome = &row.attribution;
-    let number = |name: &str, value: u64| {
-        i64::try_from(value).map_err(|_| format!("{name} {value} is beyond 64 bits with a sign"))
-    };
-    let coin_list_version = number("coin_list_version", outcome.coin_list_version)?;
-    let input_offset = number("input_offset", outcome.input_offset)?;
-    let source_position = row.source.position.map(|n| number("source.position", n)).transpose()?;
+    let coin_list_version = signed("coin_list_version", outcome.coin_list_version)?;
+    let input_offset = signed("input_offset", outcome.input_offset)?;
+    let source_position = row.source.position.map(|n| signed("source.position", n)).transpose()?;
 
     rows.begin(record.offset, COLUMNS.len());
     rows.bigint(row.chat_id);
@@ -178,17 +210,4 @@ fn extra(row: &Attributed<'_>) -> Option<String> {
         (None, Some(dates)) => Some(format!("{{{dates}}}")),
         (unknown, None) => unknown,
     }
-}
-
-/// `"out_of_range":{…}` with those of the dates that are.
-pub(super) fn out_of_range_dates(dates: &[(&str, Option<i64>)]) -> Option<String> {
-    let fields: Vec<String> = dates
-        .iter()
-        .filter_map(|(name, seconds)| seconds.filter(|s| out_of_range(*s)).map(|s| format!("\"{name}\":{s}")))
-        .collect();
-    (!fields.is_empty()).then(|| format!("\"out_of_range\":{{{}}}", fields.join(",")))
-}
-
-pub(super) fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("strings and lists of strings are always JSON")
 }

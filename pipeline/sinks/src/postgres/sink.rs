@@ -24,7 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Also the distance of the log lines while a server stays away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Writes a partition of `attributed`, `events` or `dead-letters` into its table, from the stored position on.
+/// Writes a partition of a topic into its table, from the stored position on.
 ///
 /// Ends when the partition is drained or the process stops, after what was begun is committed. While the server
 /// is away it waits and tries again, until the process stops.

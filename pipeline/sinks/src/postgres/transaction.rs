@@ -9,7 +9,7 @@ use super::batch::{RowBatch, Table};
 use super::copy::{HEADER, TRAILER};
 use super::error::{Kind, kind};
 use super::position::Position;
-use super::{dead_letters, messages, partitions, position};
+use super::{dead_letters, deletions, messages, partitions, position};
 
 /// How much is handed to the connection at once: the server works on it while the next piece is on its way.
 const PIECE: usize = 256 << 10;
@@ -39,6 +39,9 @@ pub(super) async fn write(
         return Ok(false);
     }
     copy(&mut transaction, batch, 0..batch.rows.len(), way).await?;
+    if let Table::Messages = batch.table {
+        deletions::apply(&mut transaction, &batch.summary).await?;
+    }
     dead_letters::insert(&mut transaction, &batch.letters).await?;
     transaction.commit().await?;
     Ok(true)
@@ -89,11 +92,12 @@ async fn copy(
         return Ok(());
     }
     let table = batch.table;
-    if table == Table::Messages {
+    let is_messages = matches!(table, Table::Messages);
+    if is_messages {
         partitions::create(connection, &batch.summary.years).await?;
     }
     let staged = way == Way::Staged
-        || table == Table::Messages && (batch.summary.revises || batch.summary.overlaps(connection).await?);
+        || is_messages && (batch.summary.revises || batch.summary.overlaps(connection).await?);
     if !staged {
         return copy_into(connection, table.name(), batch, rows).await;
     }
@@ -104,34 +108,11 @@ async fn copy(
     );
     sqlx::query(AssertSqlSafe(create)).execute(&mut *connection).await?;
     copy_into(connection, &staging, batch, rows).await?;
-    if table == Table::Messages {
+    if is_messages {
         sqlx::query(messages::DROP_MOVED).execute(&mut *connection).await?;
     }
-    sqlx::query(AssertSqlSafe(merge(table))).execute(&mut *connection).await?;
+    sqlx::query(AssertSqlSafe(table.merge())).execute(&mut *connection).await?;
     Ok(())
-}
-
-/// Moves the staged rows into their table.
-fn merge(table: Table) -> String {
-    let name = table.name();
-    let columns = table.columns().join(", ");
-    match table {
-        Table::Messages => {
-            let changes: Vec<String> =
-                table.columns().iter().map(|column| format!("{column} = excluded.{column}")).collect();
-            format!(
-                "INSERT INTO {name} ({columns}) SELECT {columns} FROM ({}) AS kept \
-                 ON CONFLICT (chat_id, message_id, date) DO UPDATE SET {}",
-                messages::STAGED,
-                changes.join(", ")
-            )
-        }
-        Table::Events | Table::DeadLetters => {
-            format!(
-                "INSERT INTO {name} ({columns}) SELECT {columns} FROM staged_{name} ON CONFLICT DO NOTHING"
-            )
-        }
-    }
 }
 
 async fn copy_into(

@@ -75,7 +75,7 @@ fn outcome() -> Attribution {
 }
 
 /// The cells of one row, by the names of their columns; dates as microseconds.
-fn row(batch: &RecordBatch, row: usize) -> Value {
+pub(crate) fn row(batch: &RecordBatch, row: usize) -> Value {
     let cell = |column: &dyn Array| cell(column, row);
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns());
@@ -108,7 +108,7 @@ fn cell(column: &dyn Array, row: usize) -> Value {
     }
 }
 
-async fn rows_of(topic: &str, table: &str, values: &[Vec<u8>]) -> Vec<(String, Value)> {
+pub(crate) async fn rows_of(topic: &str, table: &str, values: &[Vec<u8>]) -> Vec<(String, Value)> {
     let house = House::new().await;
     house.append(topic, values, 10).await;
     house.drain(topic, "archive", SMALL).await.expect("drains");
@@ -134,7 +134,7 @@ async fn every_field_of_a_message_has_its_column() {
         "reactions": r#"[{"emoji":"👍","count":9}]"#, "media": r#"{"kind":"photo"}"#,
         "buttons": r#"[[{"text":"Go"}]]"#, "post": true, "silent": true, "pinned": true, "scheduled": true,
         "source_kind": "telegram", "source_name": "first", "source_position": 12,
-        "received_at": 1_615_000_003_000_000_i64, "coin_id": "bitcoin", "basis": "direct", "depth": 0,
+        "received_at": 1_615_000_003_000_000_i64, "deleted_at": null, "coin_id": "bitcoin", "basis": "direct", "depth": 0,
         "mentions": [{"coin_id": "bitcoin", "count": 2, "kinds": ["cashtag", "name"]},
                      {"coin_id": "ripple", "count": 1, "kinds": ["ticker"]}],
         "coin_list_version": 12, "revision": 0, "input_offset": 0, "sequence": 0, "offset": 0,
@@ -237,7 +237,7 @@ async fn files_are_sorted_and_say_so() {
             pair.and_then(|pair| pair.value.as_deref()).expect("present").to_owned()
         };
         assert_eq!(value("program"), concat!("tickertape ", env!("CARGO_PKG_VERSION")));
-        assert_eq!([value("archive_schema"), value("topic"), value("partition")], ["1", "attributed", "0"]);
+        assert_eq!([value("archive_schema"), value("topic"), value("partition")], ["2", "attributed", "0"]);
         assert_eq!([value("first_offset"), value("last_offset")], ["0", "1999"]);
 
         for group in metadata.row_groups() {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use tickertape_broker::Embedded;
 use tickertape_records::topics;
-use tickertape_sinks::parquet::RangeLimits;
+use tickertape_sinks::parquet::{RangeLimits, TOPICS};
 
+use crate::readers::tables;
 use crate::support::{Dice, House, drain, files, stream};
 
 /// Tells the child which house to work in.
@@ -18,7 +20,7 @@ const HOUSE: &str = "TICKERTAPE_CRASH_HOUSE";
 /// How often to kill at least.
 const KILLS: &str = "TICKERTAPE_KILLS";
 /// Many ranges, each of many files, so that most instants are in the middle of writing one.
-const LIMITS: RangeLimits = RangeLimits { records: 1_500, bytes: 8 << 20 };
+const LIMITS: RangeLimits = RangeLimits { records: 800, bytes: 8 << 20 };
 
 /// Not a test: what the killed process runs.
 #[tokio::test]
@@ -26,7 +28,12 @@ const LIMITS: RangeLimits = RangeLimits { records: 1_500, bytes: 8 << 20 };
 async fn child() {
     let Some(house) = std::env::var_os(HOUSE).map(PathBuf::from) else { return };
     let log = Arc::new(Embedded::open(&house.join("log")).expect("the last process is dead"));
-    drain(log, topics::ATTRIBUTED, &house.join("killed"), LIMITS).await.expect("drains");
+    // All at once, as in the program.
+    let drains = TOPICS.map(|topic| {
+        let (log, archive) = (log.clone(), house.join("killed"));
+        async move { drain(log, topic, &archive, LIMITS).await }
+    });
+    try_join_all(drains).await.expect("drains");
 }
 
 fn start_child(house: &Path) -> Child {
@@ -56,6 +63,10 @@ fn kill_after(mut child: Child, patience: Duration) -> Option<ExitStatus> {
 async fn killed_at_any_instant_the_files_are_those_of_an_undisturbed_run() {
     let house = House::new().await;
     house.append(topics::ATTRIBUTED, &stream(20_000), 500).await;
+    for (topic, _, values) in tables().into_iter().skip(1) {
+        house.append(topic, &values, 100).await;
+        house.append(topic, &values[700..], 100).await; // repeats, in another range
+    }
     let House { dir, log } = house;
     drop(log);
 

@@ -98,6 +98,14 @@ async fn lost_and_damaged_commit_records_are_named() {
     let error = drain(&house).await.expect_err("about another range");
     assert!(matches!(error, Error::DamagedCommit { .. }), "{error}");
 
+    let of_schema =
+        |schema: u16| record.replace("\"archive_schema\": 2", &format!("\"archive_schema\": {schema}"));
+    fs::write(&middle, of_schema(3)).expect("writable");
+    let error = drain(&house).await.expect_err("of a newer program");
+    assert!(matches!(error, Error::DamagedCommit { .. }) && error.to_string().contains('3'), "{error}");
+    fs::write(&middle, of_schema(1)).expect("writable");
+    drain(&house).await.expect("an older archive is gone on with");
+
     fs::remove_file(&middle).expect("there");
     let error = drain(&house).await.expect_err("a hole");
     assert!(matches!(error, Error::MissingCommit { expected: 700, found: 1400, .. }), "{error}");

@@ -19,7 +19,7 @@ use crate::support::{Counts, House, SMALL, files, parquet_files, read, stream};
 /// The offsets in each month of a range, as a slow reading of the rules gives them.
 fn expected(values: &[Vec<u8>], first: usize, last: usize) -> BTreeMap<String, BTreeSet<i64>> {
     let mut last_input = None;
-    let mut newest: BTreeMap<(i64, i64), (u32, usize, i64)> = BTreeMap::new();
+    let mut newest: BTreeMap<(i64, i64, bool), (u32, usize, Option<i64>)> = BTreeMap::new();
     for (offset, value) in values.iter().enumerate().take(last + 1) {
         let Ok(row) = Attributed::decode(value) else { continue };
         let input = (row.attribution.input_offset, row.attribution.sequence);
@@ -30,13 +30,16 @@ fn expected(values: &[Vec<u8>], first: usize, last: usize) -> BTreeMap<String, B
         if offset < first {
             continue;
         }
-        let version = (row.attribution.revision, offset, row.date);
-        let kept = newest.entry((row.chat_id, row.message_id)).or_insert(version);
+        // A deletion is no version of its message, and has no date.
+        let deletes = row.deleted_at.is_some();
+        let version = (row.attribution.revision, offset, (!deletes).then_some(row.date));
+        let kept = newest.entry((row.chat_id, row.message_id, deletes)).or_insert(version);
         *kept = version.max(*kept);
     }
     let mut months: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for (_, offset, date) in newest.into_values() {
-        let month = chrono::DateTime::from_timestamp(date, 0)
+        let month = date
+            .and_then(|date| chrono::DateTime::from_timestamp(date, 0))
             .filter(|date| (1..=9999).contains(&chrono::Datelike::year(date)))
             .map_or("unknown".to_owned(), |date| date.format("%Y-%m").to_string());
         months.entry(month).or_default().insert(offset as i64);

@@ -8,8 +8,9 @@ use std::process::Command;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use serde_json::{Value, json};
-use tickertape_records::{Attributed, Event, EventKind, SCHEMA, topics};
+use tickertape_records::{Attributed, Event, EventKind, SCHEMA, ViewCount, topics};
 
+use crate::samples::{Value as _, channel, done, failed, link, lost, previewed, state, views};
 use crate::support::{Dice, House, NEW_YEAR, SMALL, parquet_files, read, stream};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -40,6 +41,29 @@ fn events(count: i64) -> Vec<Vec<u8>> {
             value
         })
         .collect()
+}
+
+/// Every table with its topic and records for it.
+pub(crate) fn tables() -> [(&'static str, &'static str, Vec<Vec<u8>>); 6] {
+    let spread = |record: fn(i64) -> Vec<u8>| (0..1_000).map(|n| record(n * 20_000)).collect();
+    [
+        (topics::ATTRIBUTED, "messages", stream(4_000)),
+        (topics::EVENTS, "events", events(1_000)),
+        (topics::LINKS, "links", spread(|n| if n % 3 == 0 { link(n) } else { previewed(n, n) }.value())),
+        (topics::CHANNELS, "channels", spread(|n| channel(n).value())),
+        (
+            topics::CLIENTS,
+            "clients",
+            spread(|n| [state, failed, done, lost][(n / 20_000 % 4) as usize](n).value()),
+        ),
+        (
+            topics::VIEWS,
+            "views",
+            spread(|n| {
+                ViewCount { after_minutes: [5, 60][(n / 20_000 % 2) as usize], ..views(n / 40_000) }.value()
+            }),
+        ),
+    ]
 }
 
 /// What stands in a table, as our own reader and the records say.
@@ -75,16 +99,13 @@ async fn four_readers_find_the_same_rows() {
     };
     let house = House::new().await;
     let archive = house.path("archive");
-    let (messages, events) = (stream(4_000), events(1_000));
-    house.append(topics::ATTRIBUTED, &messages, 100).await;
-    house.append(topics::EVENTS, &events, 100).await;
-    for topic in [topics::ATTRIBUTED, topics::EVENTS] {
+    let mut promised = serde_json::Map::new();
+    for (topic, table, values) in tables() {
+        house.append(topic, &values, 100).await;
         house.drain(topic, "archive", SMALL).await.expect("drains");
+        promised.insert(table.to_owned(), promise(&archive, table, &values));
     }
-    let promised = json!({
-        "messages": promise(&archive, "messages", &messages),
-        "events": promise(&archive, "events", &events),
-    });
+    let promised = Value::Object(promised);
     let expected = house.path("expected.json");
     fs::write(&expected, promised.to_string()).expect("writable");
 
@@ -102,9 +123,8 @@ async fn four_readers_find_the_same_rows() {
 async fn the_documented_schema_is_the_schema() {
     let document = fs::read_to_string(Path::new(ROOT).join("docs/archive.md")).expect("docs/archive.md");
     let house = House::new().await;
-    house.append(topics::ATTRIBUTED, &stream(10), 10).await;
-    house.append(topics::EVENTS, &events(10), 10).await;
-    for (topic, table) in [(topics::ATTRIBUTED, "messages"), (topics::EVENTS, "events")] {
+    for (topic, table, values) in tables() {
+        house.append(topic, &values[..10], 10).await;
         house.drain(topic, "archive", SMALL).await.expect("drains");
         let archive = house.path("archive");
         let file = parquet_files(&archive, table).remove(0);
@@ -125,7 +145,7 @@ async fn the_documented_schema_is_the_schema() {
                 (cells[1].to_owned(), of, cells[2].ends_with('?'))
             })
             .collect();
-        assert_eq!(documented, written);
+        assert_eq!(documented, written, "{table}");
     }
 }
 

@@ -11,10 +11,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
 use tickertape_records::{
-    Attribution, Basis, ChatKind, Media, MentionCount, Message, SCHEMA, Source, SourceKind, topics,
+    Attribution, Basis, ChatKind, Media, MentionCount, Message, SCHEMA, Source, SourceKind,
 };
 use tickertape_sinks::Progress;
-use tickertape_sinks::parquet::{Archive, RangeLimits, Result, run};
+use tickertape_sinks::parquet::{Archive, RangeLimits, Result, TOPICS, run};
 use tokio::sync::watch;
 
 /// Small enough that a test's stream is cut into many ranges.
@@ -33,7 +33,7 @@ impl House {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let log = Arc::new(Embedded::open(&dir.path().join("log")).expect("a new log opens"));
-        for name in [topics::ATTRIBUTED, topics::EVENTS] {
+        for name in TOPICS {
             create(&log, name).await;
         }
         Self { dir, log }
@@ -90,7 +90,7 @@ pub(crate) async fn drain(
 }
 
 /// A stream of attributed records as a long import makes it: chat after chat, years of history, now and then an edit,
-/// a repeated append, a broken record and a date from nowhere.
+/// a repeated append, a deletion, a broken record and a date from nowhere.
 pub(crate) fn stream(records: usize) -> Vec<Vec<u8>> {
     let mut dice = Dice(7);
     let mut values = Vec::with_capacity(records);
@@ -133,6 +133,15 @@ pub(crate) fn stream(records: usize) -> Vec<Vec<u8>> {
             outcome.basis = Basis::Inherited;
             values.push(attributed(&message, &outcome));
         }
+        if dice.below(60) == 0 {
+            let caused = Attribution {
+                input_offset: input_offset + 1,
+                coin_list_version: 3,
+                ..Attribution::default()
+            };
+            values.push(attributed(&deletion(&message), &caused));
+            input_offset += 1;
+        }
         if dice.below(300) == 0 {
             values.push(b"{\"schema\":1,\"chat_id\":".to_vec());
         }
@@ -140,6 +149,17 @@ pub(crate) fn stream(records: usize) -> Vec<Vec<u8>> {
     }
     values.truncate(records);
     values
+}
+
+/// That a message was found deleted, a day after it was posted.
+pub(crate) fn deletion(of: &Message) -> Message {
+    Message {
+        schema: SCHEMA,
+        chat_id: of.chat_id,
+        message_id: of.message_id,
+        deleted_at: Some(of.date.saturating_add(86_400)),
+        ..Message::default()
+    }
 }
 
 const TEXTS: [&str; 6] = [

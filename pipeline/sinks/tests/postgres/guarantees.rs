@@ -66,7 +66,7 @@ async fn a_position_outside_the_partition_is_noticed() {
             matches!(error, Error::Log(LogError::OffsetOutOfRange { offset: 11, end: 10, .. })),
             "{error}"
         );
-        let error = drain(&database, &log, "instructions").await.unwrap_err();
+        let error = drain(&database, &log, "imports").await.unwrap_err();
         assert!(matches!(error, Error::NoTable { .. }), "{error}");
     })
     .await;

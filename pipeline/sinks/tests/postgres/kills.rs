@@ -4,9 +4,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tickertape_sinks::postgres::{Database, Target};
+use futures::future::try_join_all;
+use tickertape_records::Action;
+use tickertape_sinks::postgres::{Database, TOPICS, Target};
 
-use crate::records::{attributed, message, outcome, plain};
+use crate::deletions::deletion;
+use crate::records::{DATE, attributed, message, outcome, plain};
+use crate::samples::{self, Value};
 use crate::support::{Log, Place, drain, text};
 
 /// Set in the child: the log's directory, and where to write.
@@ -17,6 +21,27 @@ const RECORDS: i64 = 120_000;
 /// The child may be killed this often before it is left to finish.
 const KILLS: u32 = 12;
 
+/// Records on each topic of history.
+const HISTORY_RECORDS: i64 = 4_000;
+/// The topics of history, and what lies on each.
+const HISTORY: [(&str, fn(i64) -> Vec<u8>); 6] = [
+    ("links", |n| if n % 2 == 0 { samples::link(n) } else { samples::previewed(n, n) }.value()),
+    ("channels", |n| samples::channel(n).value()),
+    ("clients", |n| [samples::state, samples::failed, samples::lost][n as usize % 3](n).value()),
+    ("views", |n| samples::views(n).value()),
+    ("instructions", |n| samples::instruction(n, Action::Report).value()),
+    ("coin-lists", |n| samples::coin_list(n as u64).value()),
+];
+/// Where they come to rest.
+const TABLES: [&str; 6] = [
+    "links_seen",
+    "channel_observations",
+    "client_reports",
+    "view_counts",
+    "instructions_sent",
+    "coin_list_records",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_processes_lose_and_double_nothing() {
     let places = [Some(Place::embedded()), Place::server()];
@@ -26,7 +51,16 @@ async fn killed_processes_lose_and_double_nothing() {
             let mut records = plain(from..from + 1000);
             records[7] = b"damaged".to_vec();
             records.push(attributed(&message(from, "edited"), &outcome(1)));
+            records.push(deletion(from + 1, DATE));
             log.append("attributed", &records).await;
+        }
+        for (topic, record) in HISTORY {
+            for from in (0..HISTORY_RECORDS).step_by(500) {
+                let mut records: Vec<_> = (from..from + 500).map(record).collect();
+                records.push(record(from)); // a repeat
+                records.push(b"damaged".to_vec());
+                log.append(topic, &records).await;
+            }
         }
         let log = log.close();
         let killed = tokio::task::spawn_blocking({
@@ -43,12 +77,29 @@ async fn killed_processes_lose_and_double_nothing() {
         let found = text(
             &database,
             "SELECT concat_ws('|', count(*), count(DISTINCT message_id), count(*) FILTER (WHERE revision = 1), \
-             (SELECT count(*) FROM dead_letters), (SELECT next_offset FROM positions)) FROM messages",
+             count(deleted_at), (SELECT count(*) FROM dead_letters WHERE topic = 'attributed'), \
+             (SELECT next_offset FROM positions WHERE topic = 'attributed')) FROM messages",
         )
         .await;
         let batches = RECORDS / 1000;
         let rows = RECORDS - batches;
-        assert_eq!(found, format!("{rows}|{rows}|{batches}|{batches}|{}", RECORDS + batches));
+        assert_eq!(found, format!("{rows}|{rows}|{batches}|{batches}|{batches}|{}", RECORDS + 2 * batches));
+        for ((topic, _), table) in HISTORY.iter().zip(TABLES) {
+            let batches = HISTORY_RECORDS / 500;
+            let found = text(
+                &database,
+                &format!(
+                    "SELECT concat_ws('|', count(*), (SELECT count(*) FROM dead_letters WHERE topic = '{topic}'), \
+                     (SELECT next_offset FROM positions WHERE topic = '{topic}')) FROM {table}"
+                ),
+            )
+            .await;
+            assert_eq!(
+                found,
+                format!("{HISTORY_RECORDS}|{batches}|{}", HISTORY_RECORDS + 2 * batches),
+                "{topic}"
+            );
+        }
         database.close().await.unwrap();
     }
 }
@@ -109,7 +160,12 @@ async fn child() {
     };
     let database = Database::open(target).await.unwrap();
     let log = Log::reopen(Path::new(&log));
-    drain(&database, &log, "attributed").await.unwrap();
+    // All at once, as in the program.
+    let drains = TOPICS.map(|topic| {
+        let (database, log) = (&database, &log);
+        async move { drain(database, log, topic).await.map(drop) }
+    });
+    try_join_all(drains).await.unwrap();
     drop(log);
     database.close().await.unwrap();
 }

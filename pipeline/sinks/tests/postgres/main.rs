@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 #![recursion_limit = "256"] // json! of a row with every column
 
+mod deletions;
 mod guarantees;
+mod history;
 mod kills;
 mod opening;
 mod records;
 mod rows;
+#[path = "../support/samples.rs"]
+mod samples;
 mod support;

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 use tickertape_records::{
-    Attribution, Basis, Button, ChatKind, DeadLetter, Entity, Event, EventKind, Forward, Media, MentionCount,
-    Message, Origin, Reaction, SCHEMA, Source, SourceKind,
+    Action, Attribution, Basis, Button, ChatKind, DeadLetter, Entity, Event, EventKind, Forward, Media,
+    MentionCount, Message, Origin, Reaction, SCHEMA, Source, SourceKind, ViewCount,
 };
 
+use crate::deletions::deletion;
 use crate::records::{DATE, attributed, chat, message, outcome, plain};
+use crate::samples::{self, Value};
 use crate::support::{Counts, Log, drain, execute, in_each, text, texts};
 
 /// A message that uses every field.
@@ -356,9 +358,26 @@ async fn documented_questions_have_answers() {
         let child = Message { date: DATE - 86_400, reply_to_message_id: Some(1), ..message(2, "and you?") };
         let inherited = Attribution { basis: Basis::Inherited, mentions: vec![], ..outcome(0) };
         let parent = Message { date: DATE - 86_400, ..message(1, "bitcoin, bitcoin") };
-        let records = [attributed(&parent, &outcome(0)), attributed(&child, &inherited), b"?".to_vec()];
-        log.append("attributed", &records).await;
-        drain(&database, &log, "attributed").await.unwrap();
+        let records = [
+            attributed(&parent, &outcome(0)),
+            attributed(&child, &inherited),
+            b"?".to_vec(),
+            deletion(1, DATE),
+        ];
+        let join = Action::Join { link: samples::link(1).link };
+        let seen = ViewCount { chat_id: chat(), ..samples::views(1) };
+        for (topic, records) in [
+            ("attributed", records.to_vec()),
+            ("links", vec![samples::previewed(1, DATE).value()]),
+            ("channels", vec![samples::channel(1).value()]),
+            ("clients", vec![samples::failed(1).value()]),
+            ("views", vec![seen.value()]),
+            ("instructions", vec![samples::instruction(1, join).value()]),
+            ("coin-lists", vec![samples::coin_list(1).value()]),
+        ] {
+            log.append(topic, &records).await;
+            drain(&database, &log, topic).await.unwrap();
+        }
         for question in &questions {
             let answers = format!(
                 "SELECT count(*)::text FROM ({}) AS answers",

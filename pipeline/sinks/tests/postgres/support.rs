@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
 use tickertape_sinks::Progress;
-use tickertape_sinks::postgres::{Database, Error, Target, run};
+use tickertape_sinks::postgres::{Database, Error, TOPICS, Target, run};
 use tokio::sync::watch;
 
 use tickertape_postgres_server::Server;
@@ -61,7 +61,7 @@ impl Log {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = Self { broker: open_log(dir.path()), dir: Some(dir) };
-        for topic in ["attributed", "events", "dead-letters"] {
+        for topic in TOPICS {
             log.create(topic).await;
         }
         log
