@@ -16,6 +16,7 @@
 //!
 //! Never here: the clock, the order of a hash table, or anything but records and offsets in a decision about files.
 
+mod adopt;
 mod archive;
 mod channels;
 mod clients;
@@ -49,6 +50,7 @@ use range::{Month, OpenRange, SortedRange};
 use rows::Rows;
 use table::Table;
 
+pub use adopt::adopt;
 pub use archive::Archive;
 pub use encode::ARCHIVE_SCHEMA;
 pub use error::{Error, Result};

@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Look into the database that `run` fills.
     Db(DbArgs),
+    /// Move the log.
+    Log(LogArgs),
     /// Say which channels are followed: list, approve, add, remove.
     ///
     /// Wishes are kept until a manager looks at them, and overrule its rules. With the embedded database, `up` must
@@ -172,6 +174,22 @@ pub(crate) struct ExplainArgs {
     pub(crate) jsonl: bool,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    #[command(subcommand)]
+    pub(crate) command: LogCommand,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Copy the embedded log to the Fluvio cluster of [fluvio], and have database and archive go on from there.
+    ///
+    /// Nothing else may run meanwhile. Killed or failed, it can be run again.
+    Copy,
 }
 
 #[derive(Debug, Args)]

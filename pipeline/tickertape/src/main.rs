@@ -16,6 +16,7 @@ mod doctor;
 mod engine;
 mod explain;
 mod lease;
+mod log_copy;
 mod logging;
 mod partitions;
 mod pipeline;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, SinkCommand};
+use crate::cli::{Cli, Command, LogCommand, SinkCommand};
 use crate::stages::Role;
 
 // Batches are allocated and freed across threads all the time, which this allocator is made for.
@@ -80,6 +81,9 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Db(args) => db::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Coins(args) => coin_lists::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Log(args) => match args.command {
+            LogCommand::Copy => log_copy::run(&args.common).await.map(|()| ExitCode::SUCCESS),
+        },
         Command::Channels(args) => channels::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor(common) => doctor::run(&common).await,
         Command::DefaultConfig => {

@@ -68,6 +68,19 @@ impl Place {
         command
     }
 
+    /// Runs to its end on that engine; what it printed.
+    fn run(&self, engine: &str, arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        let output = command
+            .env("TICKERTAPE_LOG_ENGINE", engine)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .expect("runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     fn start(&self, arguments: &[&str]) -> Process {
         Process(self.command(arguments).spawn().expect("starts"))
     }
@@ -191,6 +204,36 @@ async fn run_drains_a_shared_log_only_when_nobody_else_is_at_it() {
     sink.terminate();
     assert!(place.command(&["run"]).status().expect("runs").success());
     place.until_stored().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedded_log_moves_to_the_cluster_and_nothing_is_stored_twice() {
+    let Some(mut place) = Place::new().await else { return };
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/sample-export");
+    place.run("embedded", &["run", sample]);
+    let stored = place.rows().await;
+    assert_eq!(archived(place.dir.path()), stored);
+
+    place.run("embedded", &["log", "copy"]);
+    place.run("embedded", &["log", "copy"]); // as after a kill at its end
+    assert!(place.run("fluvio", &["run", sample]).starts_with("Nothing new"));
+    assert_eq!((place.rows().await, archived(place.dir.path())), (stored, stored));
+
+    place.import(20);
+    place.run("fluvio", &["run"]);
+    let wanted = stored + 20 * CHATS;
+    assert_eq!((place.rows().await, archived(place.dir.path())), (wanted, wanted));
+}
+
+/// Messages in the archive, as its commit records count them.
+fn archived(data: &std::path::Path) -> usize {
+    let commits = data.join("archive/messages/_commits").read_dir().expect("is there");
+    let rows = commits.map(|commit| {
+        let bytes = std::fs::read(commit.expect("readable").path()).expect("reads");
+        let commit: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+        commit["rows"].as_u64().expect("a number") as usize
+    });
+    rows.sum()
 }
 
 /// On the embedded engine: one process, no lease, and the same endpoints.

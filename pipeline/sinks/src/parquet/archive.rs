@@ -62,13 +62,13 @@ impl Archive {
         self.limits
     }
 
-    /// The files below `folder` with their sizes, named relative to it.
+    /// The files below `folder`, or all when it is empty, with their sizes, named relative to it.
     pub(super) async fn list(&self, folder: &str) -> Result<BTreeMap<String, u64>> {
-        let folder = self.path(folder);
+        let folder = if folder.is_empty() { self.prefix.clone() } else { self.path(folder) };
         let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
         let listed =
             listed.map_err(|source| Error::Store { path: folder.to_string(), doing: "listed", source })?;
-        let prefix = format!("{folder}/");
+        let prefix = if folder.as_ref().is_empty() { String::new() } else { format!("{folder}/") };
         Ok(listed
             .into_iter()
             .filter_map(|file| {

@@ -14,7 +14,7 @@ use super::range::{InputPosition, SortedRange};
 use super::{Archive, Error, Result};
 
 /// Holds the commit records of a table. Readers skip folders that begin with `_`.
-const COMMITS: &str = "_commits";
+pub(super) const COMMITS: &str = "_commits";
 
 /// Records read at once when an archive is opened: hides the latency of an object store.
 const READS_AT_ONCE: usize = 16;
@@ -84,9 +84,14 @@ impl Commit {
             return Err(Error::Taken { commit: format!("{table}/{COMMITS}/{other}") });
         }
         let name = format!("{table}/{COMMITS}/{own}");
+        archive.write(&name, self.encode().into()).await
+    }
+
+    /// The record as it lies in the archive.
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec_pretty(self).expect("a commit record can be written as JSON");
         json.push(b'\n');
-        archive.write(&name, json.into()).await
+        json
     }
 }
 
@@ -101,7 +106,7 @@ pub(super) fn stem(at: &TopicPartition) -> String {
 }
 
 /// The range in a file's name, when the file is of this partition.
-fn range_in(name: &str, at: &TopicPartition, extension: &str) -> Option<(Offset, Offset)> {
+pub(super) fn range_in(name: &str, at: &TopicPartition, extension: &str) -> Option<(Offset, Offset)> {
     let range = name.strip_prefix(&stem(at))?.strip_suffix(extension)?;
     let (first, last) = range.split_once('-')?;
     Some((first.parse().ok()?, last.parse().ok()?))
@@ -157,7 +162,7 @@ impl History {
     }
 }
 
-async fn read_commit(
+pub(super) async fn read_commit(
     archive: Archive,
     at: TopicPartition,
     range: (Offset, Offset),
