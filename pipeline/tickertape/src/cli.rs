@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Can be stopped or killed at any moment and run again: it goes on where it was, and nothing is lost or
     /// stored twice. Running it again on the same input adds nothing.
     Run(RunArgs),
-    /// Run everything in one process until stopped: attribution and both sinks, and read exports meanwhile.
+    /// Run everything in one process until stopped: attribution, both sinks and the manager, and read exports meanwhile.
     Up(UpArgs),
     /// Read exports onto the log and end; the other roles do the rest.
     Import(ImportArgs),
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Attribute(RoleArgs),
     /// Store what is on the log until stopped: a role of its own, for a log that several processes share.
     Sink(SinkArgs),
+    /// Decide which account follows which channel until stopped: one process does, others wait to take over.
+    Manage(RoleArgs),
     /// Show the mentions in a text, the counts, the verdict and why.
     Explain(ExplainArgs),
     /// Look into the database that `run` fills.

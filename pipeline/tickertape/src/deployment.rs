@@ -53,7 +53,7 @@ fn the_commands_of_the_compose_file_are_commands_of_this_program() {
         let environment = service["environment"].as_mapping().expect("an environment");
         assert!(environment.keys().all(|key| key.as_str() != Some("DATABASE_URL")), "a secret is a file");
     }
-    assert_eq!(ours, 4, "attribute, both sinks, import");
+    assert_eq!(ours, 5, "attribute, both sinks, manage, import");
     for secret in ["database-url", "postgres-password"] {
         assert!(compose["secrets"][secret]["file"].is_string(), "{secret}");
     }
@@ -75,7 +75,7 @@ fn the_units_start_commands_of_this_program_and_stop_with_time_to_drain() {
         assert!(value("LoadCredential").starts_with("database-url:"));
         started += 1;
     }
-    assert_eq!(started, 3);
+    assert_eq!(started, 4);
 }
 
 #[test]

@@ -228,6 +228,10 @@ mod tests {
             .collect()
     }
 
+    async fn epoch(log: &dyn Broker, topic: &str) -> String {
+        hex(log.topic(topic).await.expect("answers").expect("is there").epoch)
+    }
+
     #[tokio::test]
     async fn a_copy_that_was_interrupted_goes_on_and_one_of_something_else_is_refused() {
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -237,16 +241,12 @@ mod tests {
         let messages: Vec<Vec<u8>> =
             (0..3_000).map(|n| format!("message {n} {}", "x".repeat(1_000)).into()).collect();
         append(&from, topics::MESSAGES, &messages).await;
-        let epoch = |broker: &Embedded, topic: &'static str| {
-            let found = futures::executor::block_on(broker.topic(topic)).expect("answers");
-            hex(found.expect("is there").epoch)
-        };
         let swap = CoinSwap {
             schema: tickertape_records::SCHEMA,
             input_offset: 0,
             version: 1,
-            messages_epoch: epoch(&from, topics::MESSAGES),
-            coin_lists_epoch: epoch(&from, topics::COIN_LISTS),
+            messages_epoch: epoch(&from, topics::MESSAGES).await,
+            coin_lists_epoch: epoch(&from, topics::COIN_LISTS).await,
             attributed_epoch: "an earlier one".into(),
         };
         let mut encoded = Vec::new();
@@ -259,8 +259,8 @@ mod tests {
             assert!(values(&to, topics::MESSAGES).await == messages);
             let swaps = values(&to, topics::COIN_SWAPS).await;
             let copied = CoinSwap::decode(&swaps[0]).expect("is a swap");
-            assert_eq!(copied.messages_epoch, epoch(&to, topics::MESSAGES));
-            assert_eq!(copied.coin_lists_epoch, epoch(&to, topics::COIN_LISTS));
+            assert_eq!(copied.messages_epoch, epoch(&to, topics::MESSAGES).await);
+            assert_eq!(copied.coin_lists_epoch, epoch(&to, topics::COIN_LISTS).await);
             assert_eq!((swaps.len(), copied.attributed_epoch.as_str()), (1, "an earlier one"));
         }
 

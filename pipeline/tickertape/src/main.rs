@@ -77,6 +77,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             };
             serve::role(role, args).await.map(|()| ExitCode::SUCCESS)
         }
+        Command::Manage(args) => serve::role(Role::Manage, &args).await.map(|()| ExitCode::SUCCESS),
         Command::Up(args) => serve::up(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Db(args) => db::run(&args).await.map(|()| ExitCode::SUCCESS),

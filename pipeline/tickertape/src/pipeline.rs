@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
     let mut sinks = JoinSet::new();
     // Several processes may share this log: a drained stream is only drained when nobody else is at it.
     let mut claims = claim_all(&process).await?;
-    for (role, phase) in Role::ALL.into_iter().zip([&attribution_phase, &sink_phase, &sink_phase]) {
+    for (role, phase) in Role::DRAINED.into_iter().zip([&attribution_phase, &sink_phase, &sink_phase]) {
         let tasks = if role == Role::Attribute { &mut attributors } else { &mut sinks };
         for partition in 0..stages.partitions(role).await? {
             let (stages, phase) = (stages.clone(), phase.clone());
@@ -91,7 +91,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<Report> {
 async fn claim_all(process: &Process) -> Result<JoinSet<anyhow::Error>> {
     let mut claims = JoinSet::new();
     if let Some(server) = &process.shared {
-        for role in Role::ALL {
+        for role in Role::DRAINED {
             let partitions = process.stages.partitions(role).await?;
             claims.spawn(lease::claim(server, role, 0..partitions).await?.keep());
         }

@@ -1,4 +1,4 @@
-//! The roles: `import`, `attribute`, `sink postgres`, `sink parquet`, and `up`, which is all of them.
+//! The roles: `import`, `attribute`, `sink postgres`, `sink parquet`, `manage`, and `up`, which is all of them.
 //!
 //! Each goes on until it is stopped, except `import`, which ends with its files.
 
@@ -71,7 +71,8 @@ pub(crate) async fn up(args: &UpArgs) -> Result<()> {
         });
     }
     for role in Role::ALL {
-        service.hold(role, args.role.partitions.clone());
+        // The manager's one partition is none of those that messages lie in.
+        service.hold(role, args.role.partitions.clone().filter(|_| role != Role::Manage));
     }
     let (stages, phase) = (service.process.stages.clone(), service.stop.subscribe());
     service.tasks.spawn(async move {

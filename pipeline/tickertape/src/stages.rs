@@ -33,6 +33,8 @@ pub(crate) enum Role {
     Postgres,
     /// Everything that is history → Parquet.
     Parquet,
+    /// Who follows what: one process of all has it.
+    Manage,
 }
 
 /// What the stages of this process share.
@@ -42,17 +44,21 @@ pub(crate) struct Stages {
     pub(crate) counters: Counters,
     attribution: tickertape_attributor::Options,
     archive: Archive,
+    manager: tickertape_manager::Options,
 }
 
 impl Role {
-    /// All of them, in the order of the data flow.
-    pub(crate) const ALL: [Self; 3] = [Self::Attribute, Self::Postgres, Self::Parquet];
+    /// Those that `run` drains, in the order of the data flow.
+    pub(crate) const DRAINED: [Self; 3] = [Self::Attribute, Self::Postgres, Self::Parquet];
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Attribute, Self::Postgres, Self::Parquet, Self::Manage];
 
     fn topics(self) -> &'static [&'static str] {
         match self {
             Self::Attribute => &[topics::MESSAGES],
             Self::Postgres => &postgres::TOPICS,
             Self::Parquet => &parquet::TOPICS,
+            Self::Manage => &[topics::INSTRUCTIONS],
         }
     }
 }
@@ -64,6 +70,7 @@ impl fmt::Display for Role {
             Self::Attribute => "attribute",
             Self::Postgres => "sink postgres",
             Self::Parquet => "sink parquet",
+            Self::Manage => "manage",
         })
     }
 }
@@ -88,6 +95,7 @@ impl Stages {
                 checkpoints: config.checkpoints(data),
             },
             archive: Archive::local(&data.archive())?,
+            manager: config.manager()?,
         })
     }
 
@@ -145,6 +153,16 @@ impl Stages {
                 async move {
                     let run = parquet::run(&archive, broker, at, phase, progress).await;
                     run.context("writing Parquet stopped")
+                }
+                .boxed()
+            }
+            Role::Manage => {
+                let (opening, options) = (self.opening.clone(), self.manager.clone());
+                async move {
+                    let pool = opening.await?.pool().clone();
+                    let clock = tickertape_manager::wall_clock();
+                    let run = tickertape_manager::run(broker, pool, options, clock, phase).await;
+                    run.context("the manager stopped")
                 }
                 .boxed()
             }
