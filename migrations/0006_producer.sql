@@ -1,0 +1,58 @@
+-- What each account's producer has put on the log, chat by chat, and what it knows to be missing.
+CREATE TABLE producer_chats (
+    account    text        NOT NULL,
+    chat_id    bigint      NOT NULL,
+    last_id    bigint      NOT NULL,
+    floor      bigint      NOT NULL,
+    pts        integer,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account, chat_id)
+);
+
+COMMENT ON TABLE producer_chats IS 'How far each account has followed each chat. Written after the log acknowledged what it covers, never before.';
+COMMENT ON COLUMN producer_chats.account IS 'Label of the account.';
+COMMENT ON COLUMN producer_chats.chat_id IS 'Marked id of the chat, as in messages.';
+COMMENT ON COLUMN producer_chats.last_id IS 'Every message up to this id is on the log, or gone, or inside an open gap.';
+COMMENT ON COLUMN producer_chats.floor IS 'Older messages are not wanted: where the first backfill began.';
+COMMENT ON COLUMN producer_chats.pts IS 'Every change of the channel up to this number is on the log; null while edits or deletions may have been missed, and for basic groups.';
+COMMENT ON COLUMN producer_chats.updated_at IS 'When this row was last written, by the clock of this server.';
+
+CREATE TABLE producer_gaps (
+    account   text        NOT NULL,
+    chat_id   bigint      NOT NULL,
+    from_id   bigint      NOT NULL,
+    to_id     bigint      NOT NULL,
+    next_id   bigint      NOT NULL,
+    why       text        NOT NULL,
+    state     text        NOT NULL,
+    reason    text,
+    gone      bigint      NOT NULL,
+    opened_at timestamptz NOT NULL,
+    closed_at timestamptz,
+    PRIMARY KEY (account, chat_id, from_id, to_id)
+);
+
+CREATE INDEX producer_gaps_open ON producer_gaps (account, chat_id) WHERE state <> 'closed';
+
+COMMENT ON TABLE producer_gaps IS 'The gap ledger: ranges of message ids that were missed, and what became of them.';
+COMMENT ON COLUMN producer_gaps.from_id IS 'First id of the range.';
+COMMENT ON COLUMN producer_gaps.to_id IS 'Last id of the range.';
+COMMENT ON COLUMN producer_gaps.next_id IS 'First id of it that is still missing; behind to_id once it is closed.';
+COMMENT ON COLUMN producer_gaps.why IS 'first, skipped, behind or too_long: see docs/telegram.md.';
+COMMENT ON COLUMN producer_gaps.state IS 'open: being fetched; closed: each id is on the log or gone; refused: Telegram does not give it, see reason.';
+COMMENT ON COLUMN producer_gaps.reason IS 'Telegram''s words, when it is refused.';
+COMMENT ON COLUMN producer_gaps.gone IS 'How many of its ids have no message: deleted before we came, or never used.';
+COMMENT ON COLUMN producer_gaps.opened_at IS 'When it was found.';
+COMMENT ON COLUMN producer_gaps.closed_at IS 'When its last id was accounted for.';
+
+CREATE TABLE producer_gone (
+    account text   NOT NULL,
+    chat_id bigint NOT NULL,
+    from_id bigint NOT NULL,
+    to_id   bigint NOT NULL,
+    PRIMARY KEY (account, chat_id, from_id, to_id)
+);
+
+COMMENT ON TABLE producer_gone IS 'Message ids that have no message, so that nobody looks for them again and their end is told once.';
+COMMENT ON COLUMN producer_gone.from_id IS 'First id of the range.';
+COMMENT ON COLUMN producer_gone.to_id IS 'Last id of the range.';

@@ -1,0 +1,362 @@
+//! What is known of one chat's messages, and what is not: pure.
+//!
+//! Telegram numbers the messages of a channel 1, 2, 3, …, so a number that was never heard of is a gap, and a number
+//! that a page of history leaves out belongs to a message that is gone. (In a basic group the numbers of all the
+//! account's groups are one sequence: there the numbers in between belong to others.)
+//!
+//! Invariant: every id up to `top` is on the log, or known to be gone, or `missing`; and what is missing is on its way
+//! to the log or inside an open gap. What is stored of it never says more than what the log holds, so a producer that
+//! is killed at any instant fetches again what it was not sure of.
+
+use std::collections::BTreeMap;
+
+use crate::ranges::Ranges;
+
+/// Why a gap was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The first look at a chat: its history.
+    First,
+    /// An id was skipped.
+    Skipped,
+    /// The list of dialogs tells of newer messages: after a start, a broken line, a full queue.
+    Behind,
+    /// Telegram would not tell what was missed.
+    TooLong,
+}
+
+impl Why {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Skipped => "skipped",
+            Self::Behind => "behind",
+            Self::TooLong => "too_long",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Self {
+        [Self::First, Self::Skipped, Self::TooLong]
+            .into_iter()
+            .find(|why| why.name() == name)
+            .unwrap_or(Self::Behind)
+    }
+}
+
+/// A range of ids that has to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) why: Why,
+    pub(crate) opened_at: i64,
+    /// The first id in it that is still missing; behind `to` when it is closed.
+    pub(crate) next: i64,
+    /// How many of its ids turned out to be gone.
+    pub(crate) gone: i64,
+    /// As it is in the ledger already.
+    pub(crate) stored: bool,
+}
+
+impl Gap {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.next > self.to
+    }
+}
+
+/// A page of history to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fetch {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// Looks again at what is on the log already, for edits and deletions.
+    pub(crate) again: bool,
+}
+
+/// What may be stored: no more than the log holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) last_id: i64,
+    pub(crate) floor: i64,
+    pub(crate) pts: Option<i32>,
+}
+
+/// One chat.
+#[derive(Debug, Clone)]
+pub(crate) struct Coverage {
+    /// Every id belongs to this chat.
+    dense: bool,
+    /// How many of the newest ids are looked at again after doubt.
+    window: i64,
+    /// The highest id heard of.
+    top: i64,
+    /// Older messages are not wanted. None until it is decided where the first backfill begins.
+    floor: Option<i64>,
+    missing: Ranges,
+    /// Of the missing: handed to the log, not acknowledged yet.
+    in_flight: Ranges,
+    /// Ids without a message, of the newest ones only.
+    gone: Ranges,
+    gone_unstored: Ranges,
+    /// Id → edit date of the version on the log, of the newest ones only; 0 when never edited.
+    versions: BTreeMap<i64, i64>,
+    gaps: Vec<Gap>,
+    /// Everything up to this number of the channel's changes is on the log, unless in doubt.
+    pts: Option<i32>,
+    /// Edits or deletions may have been missed: (next id to look at, last id).
+    doubt: Option<(i64, i64)>,
+    dirty: bool,
+}
+
+impl Coverage {
+    /// A chat never seen before.
+    pub(crate) fn new(dense: bool, window: i64) -> Self {
+        Self {
+            dense,
+            window,
+            top: 0,
+            floor: None,
+            missing: Ranges::default(),
+            in_flight: Ranges::default(),
+            gone: Ranges::default(),
+            gone_unstored: Ranges::default(),
+            versions: BTreeMap::new(),
+            gaps: Vec::new(),
+            pts: None,
+            doubt: None,
+            dirty: false,
+        }
+    }
+
+    /// A chat as it was stored.
+    pub(crate) fn restore(
+        dense: bool,
+        window: i64,
+        snapshot: &Snapshot,
+        mut gaps: Vec<Gap>,
+        gone: Ranges,
+        now: i64,
+    ) -> Self {
+        let mut chat = Self::new(dense, window);
+        (chat.top, chat.floor, chat.pts) = (snapshot.last_id, Some(snapshot.floor), snapshot.pts);
+        chat.gone = gone;
+        gaps.sort_by_key(|gap| gap.from);
+        for gap in gaps {
+            chat.reach(gap.from - 1, Why::Behind, now);
+            chat.missing.insert(gap.next, gap.to);
+            chat.top = chat.top.max(gap.to);
+            chat.gaps.push(gap);
+        }
+        if dense && chat.pts.is_none() {
+            chat.doubt(); // it was in doubt when it was stored
+        }
+        chat
+    }
+
+    pub(crate) fn top(&self) -> i64 {
+        self.top
+    }
+
+    pub(crate) fn pts(&self) -> Option<i32> {
+        self.pts.filter(|_| self.doubt.is_none())
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.floor.is_some()
+    }
+
+    /// Nothing is missing and nothing is in doubt.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.missing.is_empty() && self.doubt.is_none()
+    }
+
+    pub(crate) fn missing(&self) -> i64 {
+        self.missing.len()
+    }
+
+    /// Decides where the history begins that is wanted.
+    pub(crate) fn start_at(&mut self, floor: i64) {
+        self.floor = Some(floor);
+        let unwanted = self.missing.within(1, floor - 1).without(&self.in_flight);
+        self.missing = self.missing.without(&unwanted);
+        for gap in &mut self.gaps {
+            gap.from = gap.from.max(floor.min(gap.to + 1));
+            gap.next = gap.next.max(gap.from);
+        }
+        self.gaps.retain(|gap| gap.from <= gap.to);
+        self.dirty = true;
+    }
+
+    /// A message was received in this version. Whether it has to go to the log: it is then on its way there.
+    pub(crate) fn hear(&mut self, id: i64, edit_date: i64, now: i64) -> bool {
+        if id > self.top {
+            if self.dense {
+                self.reach(id - 1, Why::Skipped, now);
+            }
+            self.top = id;
+            self.missing.insert(id, id);
+        }
+        if self.gone.contains(id) {
+            return false;
+        }
+        let awaited = self.missing.contains(id) && !self.in_flight.contains(id);
+        let newer = edit_date > self.versions.get(&id).copied().unwrap_or(0);
+        if !awaited && !newer {
+            return false;
+        }
+        if awaited {
+            self.in_flight.insert(id, id);
+        }
+        if id > self.top - self.window {
+            self.versions.insert(id, edit_date);
+            self.forget_old();
+        }
+        true
+    }
+
+    /// The log has acknowledged these messages.
+    pub(crate) fn on_log(&mut self, ids: impl IntoIterator<Item = i64>) {
+        for id in ids {
+            self.missing.remove(id, id);
+            self.in_flight.remove(id, id);
+        }
+        self.dirty = true;
+    }
+
+    /// The log has acknowledged every change of the channel up to this one.
+    pub(crate) fn applied(&mut self, pts: i32) {
+        self.pts = Some(self.pts.unwrap_or(0).max(pts));
+        self.dirty = true;
+    }
+
+    /// Messages up to `top` exist. Opens a gap when that is news.
+    pub(crate) fn reach(&mut self, top: i64, why: Why, now: i64) {
+        if top > self.top {
+            let why = if self.floor.is_none() { Why::First } else { why };
+            let (from, to) = (self.top + 1, top);
+            self.missing.insert(from, to);
+            self.gaps.push(Gap { from, to, why, opened_at: now, next: from, gone: 0, stored: false });
+            self.top = top;
+            self.dirty = true;
+        }
+    }
+
+    /// A message was deleted. Whether the log has to learn of it.
+    pub(crate) fn delete(&mut self, id: i64, now: i64) -> bool {
+        self.reach(id, Why::Skipped, now);
+        if self.gone.contains(id) {
+            return false;
+        }
+        let never_seen = self.missing.contains(id) && !self.in_flight.contains(id);
+        self.is_gone(id, id);
+        !never_seen && self.floor.is_none_or(|floor| id >= floor)
+    }
+
+    fn is_gone(&mut self, from: i64, to: i64) {
+        let awaited = self.missing.within(from, to).without(&self.in_flight);
+        for (from, to) in awaited.iter() {
+            self.missing.remove(from, to);
+        }
+        for gap in &mut self.gaps {
+            gap.gone += awaited.within(gap.from, gap.to).len();
+        }
+        self.gone.insert(from, to);
+        self.gone_unstored.insert(from, to);
+        self.dirty = true;
+    }
+
+    /// Edits and deletions may have been missed: the newest messages have to be looked at again.
+    pub(crate) fn doubt(&mut self) {
+        let from = (self.top - self.window + 1).max(self.floor.unwrap_or(1)).max(1);
+        self.doubt = (from <= self.top).then_some((from, self.top));
+        self.dirty = true;
+    }
+
+    /// What to ask for next: first what is missing, oldest first, then what is in doubt.
+    pub(crate) fn next_fetch(&self) -> Option<Fetch> {
+        self.floor?;
+        let wanted = self.missing.without(&self.in_flight);
+        if let Some((from, to)) = wanted.iter().next() {
+            return Some(Fetch { from, to, again: false });
+        }
+        self.doubt.map(|(from, to)| Fetch { from, to, again: true })
+    }
+
+    /// A page of history was answered and each of its messages given to [`Self::hear`]. `found` are its ids within the
+    /// fetch, ascending. Gives back the ids that the log has to learn are gone.
+    pub(crate) fn answered(&mut self, fetch: Fetch, found: &[i64], ended: bool) -> Vec<i64> {
+        let upto = match found.last() {
+            Some(last) if !ended => *last,
+            _ => fetch.to,
+        };
+        let mut vanished = Vec::new();
+        let mut absent = Ranges::default();
+        absent.insert(fetch.from, upto);
+        for id in found {
+            absent.remove(*id, *id);
+        }
+        if self.dense {
+            if fetch.again {
+                let known = absent.without(&self.missing).without(&self.gone);
+                vanished.extend(known.iter().flat_map(|(from, to)| from..=to));
+            }
+            // What is on its way to the log was there a moment ago and may be behind this page.
+            for (from, to) in absent.without(&self.in_flight).iter() {
+                self.is_gone(from, to);
+            }
+        } else {
+            for (from, to) in absent.without(&self.in_flight).iter() {
+                self.missing.remove(from, to);
+            }
+        }
+        if fetch.again {
+            self.doubt = self.doubt.and_then(|(_, to)| (upto < to).then_some((upto + 1, to)));
+        }
+        self.forget_old();
+        self.dirty = true;
+        vanished
+    }
+
+    /// Writes every open gap to the ledger again: what stands beside it changed.
+    pub(crate) fn restate(&mut self) {
+        for gap in &mut self.gaps {
+            gap.stored = false;
+        }
+        self.dirty = true;
+    }
+
+    fn forget_old(&mut self) {
+        let oldest = self.top - self.window;
+        if self.versions.len() as i64 > 2 * self.window {
+            self.versions = self.versions.split_off(&oldest);
+        }
+        if self.gone.iter().next().is_some_and(|(from, _)| from < oldest - self.window) {
+            self.gone.remove(i64::MIN + 1, oldest);
+        }
+    }
+
+    /// What may be stored now, with the gaps and the gone ids that the ledger does not have yet; none when nothing
+    /// changed. Closed gaps are given once and forgotten.
+    pub(crate) fn take_changes(&mut self) -> Option<(Snapshot, Vec<Gap>, Ranges)> {
+        let floor = self.floor?;
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        let mut loose = self.missing.clone();
+        let mut changed = Vec::new();
+        for gap in &mut self.gaps {
+            loose.remove(gap.from, gap.to);
+            let next =
+                self.missing.within(gap.from, gap.to).iter().next().map_or(gap.to + 1, |(first, _)| first);
+            if next != gap.next || !gap.stored {
+                gap.next = next;
+                gap.stored = true;
+                changed.push(gap.clone());
+            }
+        }
+        self.gaps.retain(|gap| !gap.is_closed());
+        let last_id = loose.iter().next().map_or(self.top, |(first, _)| first - 1);
+        let snapshot = Snapshot { last_id, floor, pts: self.pts() };
+        Some((snapshot, changed, std::mem::take(&mut self.gone_unstored)))
+    }
+}

@@ -1,0 +1,167 @@
+//! The gap ledger in Postgres: read once at the start, written behind the log.
+//!
+//! Nothing is written before the log has acknowledged what it says, and what one chat says is written in one
+//! transaction. The embedded server has one connection for the whole program, so a write is a few statements over
+//! arrays, whatever the number of chats.
+
+use std::collections::HashMap;
+
+use sqlx::PgPool;
+
+use crate::coverage::{Coverage, Gap, Snapshot, Why};
+use crate::error::Result;
+use crate::ranges::Ranges;
+
+/// What is written at once.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    chats: Vec<(i64, Snapshot)>,
+    gaps: Vec<(i64, Gap, Option<String>)>,
+    gone: Vec<(i64, i64, i64)>,
+}
+
+impl Changes {
+    /// Adds what changed in a chat. `refused` is why Telegram does not give its history.
+    pub(crate) fn add(&mut self, chat_id: i64, chat: &mut Coverage, refused: Option<&str>) {
+        let Some((snapshot, gaps, gone)) = chat.take_changes() else { return };
+        self.chats.push((chat_id, snapshot));
+        self.gaps.extend(gaps.into_iter().map(|gap| (chat_id, gap, refused.map(str::to_owned))));
+        self.gone.extend(gone.iter().map(|(from, to)| (chat_id, from, to)));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chats.is_empty()
+    }
+}
+
+/// Writes the changes of an account.
+pub(crate) async fn write(pool: &PgPool, account: &str, changes: &Changes, now: i64) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    let column = |of: fn(&(i64, Snapshot)) -> i64| changes.chats.iter().map(of).collect::<Vec<i64>>();
+    let pts: Vec<Option<i32>> = changes.chats.iter().map(|(_, snapshot)| snapshot.pts).collect();
+    sqlx::query(
+        "INSERT INTO producer_chats (account, chat_id, last_id, floor, pts)
+         SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[])
+         ON CONFLICT (account, chat_id) DO UPDATE
+         SET last_id = excluded.last_id, floor = excluded.floor, pts = excluded.pts, updated_at = now()",
+    )
+    .bind(account)
+    .bind(column(|(id, _)| *id))
+    .bind(column(|(_, snapshot)| snapshot.last_id))
+    .bind(column(|(_, snapshot)| snapshot.floor))
+    .bind(pts)
+    .execute(&mut *transaction)
+    .await?;
+    if !changes.gaps.is_empty() {
+        write_gaps(&mut transaction, account, &changes.gaps, now).await?;
+    }
+    if !changes.gone.is_empty() {
+        let column = |of: fn(&(i64, i64, i64)) -> i64| changes.gone.iter().map(of).collect::<Vec<i64>>();
+        sqlx::query(
+            "INSERT INTO producer_gone (account, chat_id, from_id, to_id)
+             SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) ON CONFLICT DO NOTHING",
+        )
+        .bind(account)
+        .bind(column(|(id, _, _)| *id))
+        .bind(column(|(_, from, _)| *from))
+        .bind(column(|(_, _, to)| *to))
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn write_gaps(
+    transaction: &mut sqlx::PgTransaction<'_>,
+    account: &str,
+    gaps: &[(i64, Gap, Option<String>)],
+    now: i64,
+) -> Result<()> {
+    let column = |of: fn(&(i64, Gap, Option<String>)) -> i64| gaps.iter().map(of).collect::<Vec<i64>>();
+    let state = |(_, gap, refused): &(i64, Gap, Option<String>)| match (gap.is_closed(), refused) {
+        (true, _) => "closed",
+        (false, Some(_)) => "refused",
+        (false, None) => "open",
+    };
+    sqlx::query(
+        "INSERT INTO producer_gaps
+            (account, chat_id, from_id, to_id, next_id, gone, opened_at, why, state, reason, closed_at)
+         SELECT $1, chat, from_id, to_id, next_id, gone, to_timestamp(opened), why, state, reason,
+                CASE WHEN state = 'closed' THEN to_timestamp($11) END
+         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                     $8::text[], $9::text[], $10::text[])
+              AS gap (chat, from_id, to_id, next_id, gone, opened, why, state, reason)
+         ON CONFLICT (account, chat_id, from_id, to_id) DO UPDATE
+         SET next_id = excluded.next_id, gone = excluded.gone, state = excluded.state, reason = excluded.reason,
+             why = excluded.why, closed_at = excluded.closed_at",
+    )
+    .bind(account)
+    .bind(column(|(chat, ..)| *chat))
+    .bind(column(|(_, gap, _)| gap.from))
+    .bind(column(|(_, gap, _)| gap.to))
+    .bind(column(|(_, gap, _)| gap.next))
+    .bind(column(|(_, gap, _)| gap.gone))
+    .bind(column(|(_, gap, _)| gap.opened_at))
+    .bind(gaps.iter().map(|(_, gap, _)| gap.why.name()).collect::<Vec<_>>())
+    .bind(gaps.iter().map(state).collect::<Vec<_>>())
+    .bind(gaps.iter().map(|(_, _, refused)| refused.clone()).collect::<Vec<Option<String>>>())
+    .bind(now as f64)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Reads the chats of an account as they were stored. Chats with a negative id above the channels' range are basic
+/// groups, in which ids are not dense.
+pub(crate) async fn read(
+    pool: &PgPool,
+    account: &str,
+    window: i64,
+    now: i64,
+) -> Result<HashMap<i64, Coverage>> {
+    let rows: Vec<(i64, i64, i64, Option<i32>)> =
+        sqlx::query_as("SELECT chat_id, last_id, floor, pts FROM producer_chats WHERE account = $1")
+            .bind(account)
+            .fetch_all(pool)
+            .await?;
+    let open: Vec<(i64, i64, i64, i64, i64, f64, String)> = sqlx::query_as(
+        "SELECT chat_id, from_id, to_id, next_id, gone, extract(epoch FROM opened_at)::float8, why
+         FROM producer_gaps WHERE account = $1 AND state <> 'closed'",
+    )
+    .bind(account)
+    .fetch_all(pool)
+    .await?;
+    // Only the newest matter, and there may be many: what lies below every window is left where it is.
+    let absent: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT gone.chat_id, gone.from_id, gone.to_id FROM producer_gone AS gone
+         JOIN producer_chats AS chat USING (account, chat_id)
+         WHERE account = $1 AND gone.to_id > chat.last_id - $2",
+    )
+    .bind(account)
+    .bind(2 * window)
+    .fetch_all(pool)
+    .await?;
+    let mut gaps: HashMap<i64, Vec<Gap>> = HashMap::new();
+    for (chat, from, to, next, gone, opened, why) in open {
+        let why = Why::parse(&why);
+        let gap = Gap { from, to, why, opened_at: opened as i64, next, gone, stored: true };
+        gaps.entry(chat).or_default().push(gap);
+    }
+    let mut gone: HashMap<i64, Ranges> = HashMap::new();
+    for (chat, from, to) in absent {
+        gone.entry(chat).or_default().insert(from, to);
+    }
+    let chats = rows.into_iter().map(|(chat_id, last_id, floor, pts)| {
+        let snapshot = Snapshot { last_id, floor, pts };
+        let gaps = gaps.remove(&chat_id).unwrap_or_default();
+        let gone = gone.remove(&chat_id).unwrap_or_default();
+        (chat_id, Coverage::restore(is_dense(chat_id), window, &snapshot, gaps, gone, now))
+    });
+    Ok(chats.collect())
+}
+
+/// Whether every id up to the newest belongs to this chat: true of channels and supergroups.
+pub(crate) fn is_dense(chat_id: i64) -> bool {
+    chat_id < tickertape_records::peer::channel(0)
+}

@@ -1,0 +1,76 @@
+//! Records on their way to the log: collected, appended together, and remembered until the log has them.
+
+use std::collections::BTreeMap;
+
+use tickertape_broker::{BatchBuilder, Broker, TopicPartition};
+use tickertape_records::{key, topics};
+
+use crate::convert::Converted;
+use crate::error::Result;
+
+/// What one append will mean once it is acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Meaning {
+    /// (chat, message) of what is then on the log.
+    pub(crate) messages: Vec<(i64, i64)>,
+    /// (chat, number of the channel's changes) up to which everything then is.
+    pub(crate) applied: Vec<(i64, i32)>,
+}
+
+/// How many partitions the topics have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Partitions {
+    pub(crate) messages: u32,
+    pub(crate) events: u32,
+}
+
+/// Records for one append.
+pub(crate) struct Outgoing {
+    partitions: Partitions,
+    batches: BTreeMap<(&'static str, u32), BatchBuilder>,
+    pub(crate) meaning: Meaning,
+}
+
+impl Outgoing {
+    pub(crate) fn new(partitions: Partitions) -> Self {
+        Self { partitions, batches: BTreeMap::new(), meaning: Meaning::default() }
+    }
+
+    pub(crate) fn push(&mut self, chat_id: i64, record: &Converted) {
+        let (topic, partitions) = match record {
+            Converted::Message(_) => (topics::MESSAGES, self.partitions.messages),
+            Converted::Event(_) => (topics::EVENTS, self.partitions.events),
+        };
+        let partition = topics::partition_of(chat_id, partitions);
+        let batch = self.batches.entry((topic, partition)).or_default();
+        batch.push_with(key(chat_id).as_bytes(), |out| match record {
+            Converted::Message(message) => message.encode_into(out),
+            Converted::Event(event) => event.encode_into(out),
+        });
+    }
+
+    /// Nothing would be appended or learned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.meaning.messages.is_empty() && self.meaning.applied.is_empty()
+    }
+
+    /// Appends, waiting for room; the future then waits for the acknowledgement.
+    pub(crate) async fn append(
+        self,
+        broker: &dyn Broker,
+    ) -> Result<impl Future<Output = Result<Meaning>> + Send + use<>> {
+        let batches: Vec<_> = self
+            .batches
+            .into_iter()
+            .map(|((topic, partition), batch)| (TopicPartition::new(topic, partition), batch))
+            .collect();
+        let ack = if batches.is_empty() { None } else { Some(broker.append(batches).await?) };
+        let meaning = self.meaning;
+        Ok(async move {
+            if let Some(ack) = ack {
+                ack.await?;
+            }
+            Ok(meaning)
+        })
+    }
+}
