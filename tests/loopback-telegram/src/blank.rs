@@ -14,6 +14,8 @@ use crate::world::Account;
 
 /// The one person who writes in groups.
 pub(crate) const SOMEONE: i64 = 555_000;
+/// The one bot: a message is its own when its `from_id` says so.
+pub const BOT: i64 = 555_001;
 
 #[derive(Default)]
 struct Wire(Vec<u8>);
@@ -190,7 +192,10 @@ pub(crate) fn people() -> Vec<tl::enums::User> {
     someone.access_hash = Some(2);
     someone.first_name = Some("Some".to_owned());
     someone.last_name = Some("One".to_owned());
-    vec![someone.into()]
+    let mut bot: tl::types::User = Wire::default().put(0_u32).put(0_u32).put(BOT).read();
+    (bot.access_hash, bot.bot, bot.bot_info_version) = (Some(3), true, Some(1));
+    bot.first_name = Some("Bot".to_owned());
+    vec![someone.into(), bot.into()]
 }
 
 pub(crate) fn myself(account: &Account) -> tl::enums::User {

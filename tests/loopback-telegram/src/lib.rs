@@ -27,7 +27,7 @@ mod script;
 mod server;
 mod world;
 
-pub use blank::{callback_button, message, now, reply_to, url_button};
+pub use blank::{BOT, callback_button, message, now, reply_to, url_button};
 pub use script::{AccountSpec, ChatKind, ChatSpec};
 pub use server::{DC, Loopback, Refusal};
 pub use world::{AccountId, ChatState, WorldMessage};

@@ -1,0 +1,192 @@
+//! The producer's part of the control loop: instructions in; answers, reports, descriptions, links and views out.
+//!
+//! Two topics are followed: `instructions`, of which an account takes its own, and `messages`, of which it takes those
+//! that it put there itself: their links, the posts whose views are to be counted, and gate questions. What has been
+//! read, what follows from it and what is to be appended are written in one transaction, so a kill at any instant
+//! repeats nothing and forgets nothing: see [`outbox`] for the way out and [`instructions`] for what Telegram was asked.
+//!
+//! It must never ask Telegram for what a budget does not allow, join only to look, or answer for another account.
+
+mod act;
+mod chats;
+mod gates;
+mod instructions;
+mod links;
+mod lookup;
+mod observe;
+mod outbox;
+mod state;
+mod store;
+mod views;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tickertape_broker::{Broker, Phase};
+use tickertape_records::topics;
+use tokio::sync::{Notify, watch};
+
+use crate::account::Account;
+use crate::clock::Clock;
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use store::Store;
+
+/// How an account's control loop keeps time.
+#[derive(Debug, Clone, Copy)]
+pub struct ControlOptions {
+    /// How often what is due is looked for.
+    pub pace: Duration,
+    /// Seconds between two reports of the account's state.
+    pub report_every: i64,
+    /// Seconds a link may wait for its preview before it goes out without.
+    pub preview_patience: i64,
+    /// Seconds for which what a link led to is believed.
+    pub preview_fresh: i64,
+}
+
+impl Default for ControlOptions {
+    fn default() -> Self {
+        Self {
+            pace: Duration::from_secs(1),
+            report_every: 300,
+            preview_patience: 600,
+            preview_fresh: 30 * 86_400,
+        }
+    }
+}
+
+/// One account's control loop.
+pub struct Control {
+    account: Account,
+    connection: Arc<Connection>,
+    broker: Arc<dyn Broker>,
+    store: Store,
+    clock: Clock,
+    options: ControlOptions,
+    /// Something is to be appended.
+    outgoing: Notify,
+    /// An instruction is to be worked on.
+    instructed: Notify,
+    /// Held while the account comes into a chat or goes out of it, and while its chats are listed.
+    membership: tokio::sync::Mutex<()>,
+    /// Messages that may be gate questions: (chat, message).
+    gates: Mutex<VecDeque<(i64, i64)>>,
+    /// The account is signed out or banned.
+    gone: AtomicBool,
+    /// Counts the chats joined and left.
+    changes: watch::Sender<u64>,
+}
+
+impl Control {
+    /// The control loop of an account that is signed in on this connection. The topics and the tables exist.
+    pub fn new(
+        account: Account,
+        connection: Arc<Connection>,
+        broker: Arc<dyn Broker>,
+        pool: PgPool,
+        clock: Clock,
+        options: ControlOptions,
+    ) -> Self {
+        let store = Store::new(pool, account.label.clone());
+        Self {
+            account,
+            connection,
+            broker,
+            store,
+            clock,
+            options,
+            outgoing: Notify::new(),
+            instructed: Notify::new(),
+            membership: tokio::sync::Mutex::default(),
+            gates: Mutex::default(),
+            gone: AtomicBool::new(false),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Counts how often the account came into a chat or went out of one: the list of dialogs is to be read again.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Obeys and reports until stopped. A signed-out or banned account goes on, to say so in its answers.
+    pub async fn run(&self, phase: watch::Receiver<Phase>) -> Result<()> {
+        self.drain_outbox(true).await?;
+        let working = async {
+            let observing = self.observe(phase.clone());
+            tokio::try_join!(
+                self.read_instructions(phase.clone()),
+                self.work(phase.clone()),
+                observing,
+                self.send_links(phase.clone()),
+                self.count_views(phase.clone()),
+                self.answer_gates(phase.clone()),
+                self.report_state(phase.clone()),
+            )
+            .map(drop)
+        };
+        let worked = tokio::select! {
+            worked = working => worked,
+            failed = self.empty_outbox() => failed,
+        };
+        worked?;
+        // It may have been cut off between the log and the table.
+        self.drain_outbox(true).await
+    }
+
+    fn now(&self) -> i64 {
+        (self.clock)()
+    }
+
+    fn label(&self) -> &str {
+        &self.account.label
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Notices an error that ends the account; gives it back.
+    async fn noticed(&self, error: Error) -> Result<Error> {
+        if error.is_account_gone() && !self.gone.swap(true, Ordering::Relaxed) {
+            tracing::error!(account = self.label(), %error, "the account cannot work");
+            self.report_gone(&error).await?;
+        }
+        Ok(error)
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn gate_queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(i64, i64)>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<u32> {
+        let missing = || tickertape_broker::Error::NoSuchPartition {
+            at: tickertape_broker::TopicPartition::new(topic, 0),
+        };
+        Ok(self.broker.topic(topic).await?.ok_or_else(missing)?.partitions)
+    }
+
+    /// Where a record about a chat belongs.
+    async fn partition_of(&self, topic: &str, chat_id: i64) -> Result<u32> {
+        Ok(topics::partition_of(chat_id, self.partitions(topic).await?))
+    }
+}
+
+/// Waits a while; false when it is time to stop.
+async fn pause(phase: &mut watch::Receiver<Phase>, until: impl Future<Output = ()>) -> bool {
+    if *phase.borrow_and_update() != Phase::Running {
+        return false;
+    }
+    tokio::select! {
+        () = until => true,
+        changed = phase.changed() => changed.is_ok() && *phase.borrow() == Phase::Running,
+    }
+}
