@@ -159,9 +159,8 @@ pub struct State {
     by_skeleton: BTreeMap<String, BTreeSet<Number>>,
     /// Candidates by the moment from which they may be handed out.
     queue: BTreeSet<(i64, Number)>,
-    /// Channels by the moment at which they are to be looked at again, and the moment of each.
+    /// Channels by the moment at which they are to be looked at again.
     due: BTreeSet<(i64, Number)>,
-    due_at: BTreeMap<Number, i64>,
     deadlines: BTreeSet<(i64, Number)>,
     /// What is asked already: (account, name of the action, chat or channel), and the number of the instruction.
     asked: BTreeMap<(String, &'static str, i64), Number>,
@@ -210,7 +209,6 @@ impl State {
             by_skeleton: BTreeMap::new(),
             queue: BTreeSet::new(),
             due: BTreeSet::new(),
-            due_at: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             asked: BTreeMap::new(),
             dirty_accounts: BTreeSet::new(),
@@ -223,10 +221,7 @@ impl State {
         }
         for channel in stored.channels {
             state.index(&channel);
-            let number = channel.number;
-            state.channels.insert(number, channel);
-            // When it was due is not stored: looking once too often changes nothing.
-            state.schedule(number, state.now);
+            state.channels.insert(channel.number, channel);
         }
         state
     }
@@ -365,6 +360,9 @@ impl State {
         if channel.state == ChannelState::Candidate {
             self.queue.insert((channel.not_before, number));
         }
+        if let Some(at) = channel.due_at {
+            self.due.insert((at, number));
+        }
     }
 
     fn new_channel(&mut self, source: Source) -> Number {
@@ -450,22 +448,22 @@ impl State {
 
     /// Has the channel looked at at `at`, or before if it is due before.
     fn schedule(&mut self, number: Number, at: i64) {
-        match self.due_at.get(&number) {
-            Some(&before) if before <= at => {}
-            before => {
-                if let Some(&before) = before {
-                    self.due.remove(&(before, number));
-                }
-                self.due.insert((at, number));
-                self.due_at.insert(number, at);
-            }
+        let before = self.channel(number).due_at;
+        if before.is_some_and(|before| before <= at) {
+            return;
         }
+        if let Some(before) = before {
+            self.due.remove(&(before, number));
+        }
+        self.due.insert((at, number));
+        self.channel_mut(number).due_at = Some(at);
     }
 
+    /// The channel that has waited longest to be looked at; of several, the one with the lowest number.
     fn next_due(&mut self) -> Option<Number> {
         let &(at, number) = self.due.first().filter(|&&(at, _)| at <= self.now)?;
         self.due.remove(&(at, number));
-        self.due_at.remove(&number);
+        self.channel_mut(number).due_at = None;
         Some(number)
     }
 

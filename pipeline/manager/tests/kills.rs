@@ -191,7 +191,6 @@ async fn play(server: &Server, mut random: Option<&mut Random>, calm: Duration) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "known defect: after a reload, descriptions that are due together can go out in another order"]
 async fn a_killed_manager_ends_where_one_left_alone_does() {
     if std::env::var(CHILD).is_ok() {
         return;

@@ -93,6 +93,9 @@ pub struct Channel {
     pub not_before: i64,
     /// Accounts that it has banned.
     pub barred: BTreeSet<String>,
+    /// When it is to be looked at again; none until something about it changes. Stored, so that a killed manager
+    /// looks at channels in the same order as one that was left alone.
+    pub due_at: Option<i64>,
 }
 
 impl Channel {
@@ -127,6 +130,7 @@ impl Channel {
             attempts: 0,
             not_before: 0,
             barred: BTreeSet::new(),
+            due_at: None,
         }
     }
 

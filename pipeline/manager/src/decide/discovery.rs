@@ -4,7 +4,7 @@ use tickertape_records::{ChatKind, Link, Preview};
 
 use super::account::{DAY, day};
 use super::channel::SIGHTINGS;
-use super::{ChannelState, Number, Source, State, lookalike};
+use super::{Channel, ChannelState, Number, Source, State, lookalike};
 use crate::options::Approve;
 use crate::relevance::Verdict;
 
@@ -20,11 +20,16 @@ impl State {
             None if from_chat && !self.takes_new_link(link.chat_id) => return,
             None => self.new_channel(Source::Link { chat_id: link.chat_id }),
         };
+        let known = |channel: &Channel| (channel.links.len(), channel.sightings.len());
+        let before = known(self.channel(number));
         self.add_link(number, &link.link);
-        if from_chat && self.channel(number).sightings.len() < SIGHTINGS {
+        if from_chat && before.1 < SIGHTINGS {
             self.channel_mut(number).sightings.insert(seen_in);
         }
-        self.schedule(number, self.now);
+        // The hundredth link to a channel says nothing new, and costs no row.
+        if link.preview.is_some() || known(self.channel(number)) != before {
+            self.schedule(number, self.now);
+        }
         if let Some(preview) = link.preview {
             self.previewed(number, preview, verdict, link.received_at);
         }
