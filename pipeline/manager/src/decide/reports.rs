@@ -60,16 +60,28 @@ impl State {
         account.working = works && (status.state != AccountState::Offline || account.working);
         account.working &= at + silent_seconds > now;
         if works && status.state != AccountState::Offline {
-            let reported: BTreeSet<i64> = status.chats.into_iter().collect();
-            let before = std::mem::replace(&mut account.chats, reported.clone());
+            let mut chats = status.chats;
+            chats.sort_unstable();
+            chats.dedup();
+            if worked && account.working && account.chats.iter().eq(&chats) {
+                return; // as nearly always
+            }
+            let reported: BTreeSet<i64> = chats.into_iter().collect();
             let working = account.working;
-            for &chat_id in before.difference(&reported) {
+            let gone: Vec<i64> = account.chats.difference(&reported).copied().collect();
+            // One that comes back is told what it lost: every chat of it is looked at.
+            let looked_at: Vec<i64> = if worked {
+                reported.difference(&account.chats).copied().collect()
+            } else {
+                reported.iter().copied().collect()
+            };
+            account.chats = reported;
+            for chat_id in gone {
                 self.no_longer_in(label, chat_id, at);
             }
             if working {
-                // One that comes back is told what it lost: every chat of it is looked at.
-                for chat_id in reported.iter().filter(|chat_id| !worked || !before.contains(chat_id)) {
-                    self.look_at_chat(*chat_id);
+                for chat_id in looked_at {
+                    self.look_at_chat(chat_id);
                 }
             }
         }

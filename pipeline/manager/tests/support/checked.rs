@@ -134,20 +134,21 @@ impl Checked {
             *self.told.entry(open.action.name()).or_default() += 1;
         }
         self.check_changes(&changes);
-        for account in &changes.accounts {
-            self.disk.accounts.insert(account.label.clone(), account.clone());
+        let told = changes.issued.iter().map(|open| open.record("test")).collect();
+        for account in changes.accounts {
+            self.disk.accounts.insert(account.label.clone(), account);
         }
-        for channel in &changes.channels {
-            self.disk.channels.insert(channel.number, channel.clone());
+        for channel in changes.channels {
+            self.disk.channels.insert(channel.number, channel);
         }
-        self.disk.sources.extend(changes.sources.iter().cloned());
-        for open in &changes.issued {
-            self.disk.open.insert(open.number, open.clone());
+        self.disk.sources.extend(changes.sources);
+        for open in changes.issued {
+            self.disk.open.insert(open.number, open);
         }
         for closed in &changes.closed {
             assert!(self.disk.open.remove(&closed.number).is_some(), "closed without being open: {closed:?}");
         }
-        changes.issued.iter().map(|open| open.record("test")).collect()
+        told
     }
 
     /// What one step may and may not do: limits, pace, and that no instruction is given or ended twice.
