@@ -359,6 +359,17 @@ fn an_account_that_was_away_still_leaves_what_it_was_told_to_leave() {
     assert_eq!(play.manager.told["leave"], 2, "the first one expired");
 }
 
+/// However often the user wants it: an account that was banned does not try again, and then nobody is left.
+#[test]
+fn a_channel_that_has_banned_every_account_does_not_wait_for_ever() {
+    let mut steps: Vec<_> =
+        (0..ACCOUNTS.len()).flat_map(|_| [Step::Wish(WishKind::Add, 10), Step::Live(2)]).collect();
+    steps.extend([Step::Wish(WishKind::Add, 10), Step::See(10, 1, 1, true)]);
+    let play = play(steps);
+    let channel = play.manager.state.channel_of_chat(play.chats[10]).expect("it is known");
+    assert_eq!((channel.state, channel.barred.len()), (ChannelState::Broken, 3), "{channel:?}");
+}
+
 #[test]
 fn whatever_happens_the_rules_hold_and_all_settles() {
     // 600 plays, or as many as PROPTEST_CASES says.

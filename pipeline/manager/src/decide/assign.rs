@@ -33,7 +33,13 @@ impl State {
                 .filter(|label| !barred.contains(*label))
                 .min_by_key(|label| (self.accounts[*label].load(), *label))
                 .cloned();
-            let Some(label) = fewest else { continue };
+            let Some(label) = fewest else {
+                if self.accounts.keys().all(|label| barred.contains(label)) {
+                    let reason = "it has banned every account: add another account, then the channel again";
+                    self.set_state(number, ChannelState::Broken, reason);
+                }
+                continue;
+            };
             self.join(number, &label, link);
             if !self.accounts[&label].can_join(self.now, &self.options) {
                 free.retain(|other| *other != label);

@@ -85,7 +85,11 @@ pub const TRANSITIONS: [(ChannelState, ChannelState, &str); 37] = [
     (Candidate, Joining, "an account with room was told to join"),
     (Candidate, Followed, "a working account is a member already"),
     (Candidate, Rejected, "the user said so, or it is another entry's chat"),
-    (Candidate, Broken, "no account can join it: too many failed attempts, or no link to join by"),
+    (
+        Candidate,
+        Broken,
+        "no account can join it: too many failed attempts, no link to join by, or all are banned there",
+    ),
     (Joining, Followed, "the account is in"),
     (Joining, Candidate, "the join failed for now or expired, or the account fell silent or died"),
     (Joining, Left, "the user removed it"),
