@@ -5,6 +5,7 @@ CREATE TABLE producer_chats (
     last_id    bigint      NOT NULL,
     floor      bigint      NOT NULL,
     pts        integer,
+    doubt_from bigint,
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account, chat_id)
 );
@@ -15,6 +16,7 @@ COMMENT ON COLUMN producer_chats.chat_id IS 'Marked id of the chat, as in messag
 COMMENT ON COLUMN producer_chats.last_id IS 'Every message up to this id is on the log, or gone, or inside an open gap.';
 COMMENT ON COLUMN producer_chats.floor IS 'Older messages are not wanted: where the first backfill began.';
 COMMENT ON COLUMN producer_chats.pts IS 'Every change of the channel up to this number is on the log; null while edits or deletions may have been missed, and for basic groups.';
+COMMENT ON COLUMN producer_chats.doubt_from IS 'From this id on, edits and deletions may have been missed and are looked for; null when none were.';
 COMMENT ON COLUMN producer_chats.updated_at IS 'When this row was last written, by the clock of this server.';
 
 CREATE TABLE producer_gaps (
@@ -56,3 +58,16 @@ CREATE TABLE producer_gone (
 COMMENT ON TABLE producer_gone IS 'Message ids that have no message, so that nobody looks for them again and their end is told once.';
 COMMENT ON COLUMN producer_gone.from_id IS 'First id of the range.';
 COMMENT ON COLUMN producer_gone.to_id IS 'Last id of the range.';
+
+CREATE TABLE producer_log (
+    account     text   NOT NULL,
+    topic       text   NOT NULL,
+    partition   bigint NOT NULL,
+    epoch       text   NOT NULL,
+    next_offset bigint NOT NULL,
+    PRIMARY KEY (account, topic, partition)
+);
+
+COMMENT ON TABLE producer_log IS 'Up to where these tables tell what the log holds. What an account appended behind that, just before it was killed, is read from the log at the next start.';
+COMMENT ON COLUMN producer_log.epoch IS 'Which life of the topic the offset belongs to, in hex.';
+COMMENT ON COLUMN producer_log.next_offset IS 'Everything the account appended before this offset is in producer_chats, producer_gaps and producer_gone.';

@@ -36,8 +36,10 @@ pub(crate) async fn page(connection: &Connection, chat_id: i64, fetch: Fetch) ->
         (request.add_offset, request.limit) = (-PAGE, PAGE); // from that id on upwards
     })
     .await?;
-    let mut messages: Vec<_> =
-        messages.into_iter().filter(|message| i64::from(message.id()) >= fetch.from).collect();
+    let mut messages: Vec<_> = messages
+        .into_iter()
+        .filter(|message| is_there(message) && i64::from(message.id()) >= fetch.from)
+        .collect();
     messages.sort_by_key(tl::enums::Message::id);
     // A short page is no sign of the end; an empty one is, and so is one that reaches beyond.
     let ended = messages.last().is_none_or(|last| i64::from(last.id()) >= fetch.to);
@@ -70,6 +72,11 @@ pub(crate) async fn start(connection: &Connection, chat_id: i64, wanted: FirstBa
         }
     }
     Ok(floor)
+}
+
+/// What is left of a deleted message is no message.
+fn is_there(message: &tl::enums::Message) -> bool {
+    !matches!(message, tl::enums::Message::Empty(_))
 }
 
 fn date(message: &tl::enums::Message) -> i64 {

@@ -129,8 +129,13 @@ impl Connection {
 
     /// Asks Telegram: answered in time, or an error.
     pub async fn invoke<R: tl::RemoteCall>(&self, request: &R) -> Result<R::Return> {
-        let id = request.to_bytes().first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        self.call(tl::name_for_id(id), |client| async move { client.invoke(request).await }).await
+        self.call(name(request), |client| async move { client.invoke(request).await }).await
+    }
+
+    /// As [`Self::invoke`], but gives back every flood wait, however short, for whoever has something else to do.
+    pub(crate) async fn ask<R: tl::RemoteCall>(&self, request: &R) -> Result<R::Return> {
+        let ask = |client: Client| async move { client.invoke(request).await };
+        self.call_within(name(request), Duration::ZERO, ask).await
     }
 
     /// Does what the client can do, with the same care as [`Self::invoke`]. `ask` is called again after a wait or a
@@ -139,7 +144,19 @@ impl Connection {
     where
         F: Future<Output = Result<T, InvocationError>>,
     {
-        self.await_turn(method).await?;
+        self.call_within(method, self.options.longest_wait, ask).await
+    }
+
+    async fn call_within<T, F>(
+        &self,
+        method: &'static str,
+        longest_wait: Duration,
+        ask: impl Fn(Client) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T, InvocationError>>,
+    {
+        self.await_turn(method, longest_wait).await?;
         let mut failures = 0;
         loop {
             let (client, generation) = self.current();
@@ -147,7 +164,7 @@ impl Connection {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(InvocationError::Rpc(rpc))) if rpc.code == 420 => {
                     self.wait_asked_for(method, rpc.value.unwrap_or(1));
-                    self.await_turn(method).await?;
+                    self.await_turn(method, longest_wait).await?;
                     continue;
                 }
                 // Telegram's own troubles: -503 is its timeout.
@@ -217,7 +234,6 @@ impl Connection {
     }
 
     /// The updates of the present line; none when they were taken.
-    #[expect(dead_code, reason = "the live producer, which is not there yet, will take them")]
     pub(crate) fn take_updates(&self) -> Option<mpsc::Receiver<UpdatesLike>> {
         self.pool().updates.take()
     }
@@ -246,14 +262,14 @@ impl Connection {
     }
 
     /// Waits until the method may be asked, or says that this is too long.
-    async fn await_turn(&self, method: &'static str) -> Result<()> {
+    async fn await_turn(&self, method: &'static str, longest_wait: Duration) -> Result<()> {
         loop {
             let now = (self.clock)();
             let Some(until) = self.waits().get(method).copied().filter(|until| *until > now) else {
                 return Ok(());
             };
             let left = Duration::from_secs((until - now).unsigned_abs());
-            if left > self.options.longest_wait {
+            if left > longest_wait {
                 return Err(Error::Flood { method, until });
             }
             tokio::time::sleep(left).await;
@@ -272,4 +288,10 @@ impl Connection {
     fn waits(&self) -> MutexGuard<'_, HashMap<&'static str, i64>> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The request's name in the TL schema.
+fn name(request: &impl tl::Serializable) -> &'static str {
+    let id = request.to_bytes().first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    tl::name_for_id(id)
 }

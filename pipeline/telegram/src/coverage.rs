@@ -69,8 +69,25 @@ impl Gap {
 pub(crate) struct Fetch {
     pub(crate) from: i64,
     pub(crate) to: i64,
-    /// Looks again at what is on the log already, for edits and deletions.
-    pub(crate) again: bool,
+    /// Looks again at what is on the log already, for edits and deletions: which doubt it is to settle.
+    pub(crate) again: Option<u32>,
+}
+
+/// What a page of history settled.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// Ids that the log has to learn are gone; [`Coverage::buried`] once it has.
+    pub(crate) vanished: Vec<i64>,
+    /// First and last id that was looked at again; [`Coverage::looked`] once the log has what was found.
+    pub(crate) looked: Option<(i64, i64)>,
+}
+
+/// What the log holds of a message that the ledger does not tell of yet: [`Coverage::find`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) id: i64,
+    pub(crate) edit_date: i64,
+    pub(crate) deleted: bool,
 }
 
 /// What may be stored: no more than the log holds.
@@ -79,6 +96,8 @@ pub(crate) struct Snapshot {
     pub(crate) last_id: i64,
     pub(crate) floor: i64,
     pub(crate) pts: Option<i32>,
+    /// From this id on, edits and deletions may have been missed.
+    pub(crate) doubt_from: Option<i64>,
 }
 
 /// One chat.
@@ -103,8 +122,12 @@ pub(crate) struct Coverage {
     gaps: Vec<Gap>,
     /// Everything up to this number of the channel's changes is on the log, unless in doubt.
     pts: Option<i32>,
-    /// Edits or deletions may have been missed: (next id to look at, last id).
-    doubt: Option<(i64, i64)>,
+    /// Edits or deletions of these may have been missed; still to be looked at.
+    doubt: Ranges,
+    /// As `doubt`, with those that were looked at and are not on the log yet.
+    doubted: Ranges,
+    /// How many times there was doubt: a page that was asked for before the last time settles nothing.
+    doubts: u32,
     dirty: bool,
 }
 
@@ -123,12 +146,14 @@ impl Coverage {
             versions: BTreeMap::new(),
             gaps: Vec::new(),
             pts: None,
-            doubt: None,
+            doubt: Ranges::default(),
+            doubted: Ranges::default(),
+            doubts: 0,
             dirty: false,
         }
     }
 
-    /// A chat as it was stored.
+    /// A chat as it was stored. [`Self::find`] is told what the log holds beyond that, then [`Self::resume`].
     pub(crate) fn restore(
         dense: bool,
         window: i64,
@@ -140,6 +165,9 @@ impl Coverage {
         let mut chat = Self::new(dense, window);
         (chat.top, chat.floor, chat.pts) = (snapshot.last_id, Some(snapshot.floor), snapshot.pts);
         chat.gone = gone;
+        if let Some(from) = snapshot.doubt_from {
+            chat.doubted.insert(from, snapshot.last_id);
+        }
         gaps.sort_by_key(|gap| gap.from);
         for gap in gaps {
             chat.reach(gap.from - 1, Why::Behind, now);
@@ -147,10 +175,33 @@ impl Coverage {
             chat.top = chat.top.max(gap.to);
             chat.gaps.push(gap);
         }
-        if dense && chat.pts.is_none() {
-            chat.doubt(); // it was in doubt when it was stored
-        }
         chat
+    }
+
+    /// The log holds this already: it was appended just before the producer was killed.
+    pub(crate) fn find(&mut self, found: Found, now: i64) {
+        let id = found.id;
+        if id > self.top {
+            if self.dense {
+                self.reach(id - 1, Why::Behind, now);
+            }
+            self.top = id;
+        }
+        self.missing.remove(id, id);
+        if found.deleted {
+            self.gone.insert(id, id);
+            self.gone_unstored.insert(id, id);
+        }
+        let version = self.versions.entry(id).or_default();
+        *version = found.edit_date.max(*version);
+        self.dirty = true;
+    }
+
+    /// Everything that is known from before has been told: doubts that are not settled are taken up again.
+    pub(crate) fn resume(&mut self) {
+        if self.dense && (self.pts.is_none() || !self.doubted.is_empty()) {
+            self.doubt();
+        }
     }
 
     pub(crate) fn top(&self) -> i64 {
@@ -158,7 +209,7 @@ impl Coverage {
     }
 
     pub(crate) fn pts(&self) -> Option<i32> {
-        self.pts.filter(|_| self.doubt.is_none())
+        self.pts.filter(|_| self.doubted.is_empty())
     }
 
     pub(crate) fn is_started(&self) -> bool {
@@ -167,7 +218,7 @@ impl Coverage {
 
     /// Nothing is missing and nothing is in doubt.
     pub(crate) fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.doubt.is_none()
+        self.missing.is_empty() && self.doubted.is_empty()
     }
 
     pub(crate) fn missing(&self) -> i64 {
@@ -184,6 +235,8 @@ impl Coverage {
             gap.next = gap.next.max(gap.from);
         }
         self.gaps.retain(|gap| gap.from <= gap.to);
+        self.doubt.remove(1, floor - 1);
+        self.doubted.remove(1, floor - 1);
         self.dirty = true;
     }
 
@@ -200,7 +253,8 @@ impl Coverage {
             return false;
         }
         let awaited = self.missing.contains(id) && !self.in_flight.contains(id);
-        let newer = edit_date > self.versions.get(&id).copied().unwrap_or(0);
+        let wanted = self.floor.is_none_or(|floor| id >= floor);
+        let newer = wanted && edit_date > self.versions.get(&id).copied().unwrap_or(0);
         if !awaited && !newer {
             return false;
         }
@@ -241,19 +295,31 @@ impl Coverage {
         }
     }
 
-    /// A message was deleted. Whether the log has to learn of it.
+    /// A message was deleted. Whether the log has to learn of it; [`Self::buried`] once it has.
     pub(crate) fn delete(&mut self, id: i64, now: i64) -> bool {
         self.reach(id, Why::Skipped, now);
         if self.gone.contains(id) {
             return false;
         }
         let never_seen = self.missing.contains(id) && !self.in_flight.contains(id);
-        self.is_gone(id, id);
-        !never_seen && self.floor.is_none_or(|floor| id >= floor)
+        let wanted = self.floor.is_none_or(|floor| id >= floor);
+        if never_seen || !wanted {
+            self.is_absent(id, id);
+            return false;
+        }
+        self.gone.insert(id, id);
+        true
     }
 
-    fn is_gone(&mut self, from: i64, to: i64) {
-        let awaited = self.missing.within(from, to).without(&self.in_flight);
+    /// The log has acknowledged that these are gone.
+    pub(crate) fn buried(&mut self, id: i64) {
+        self.gone_unstored.insert(id, id);
+        self.dirty = true;
+    }
+
+    /// These are not on the log, and there is nothing that could come.
+    fn is_absent(&mut self, from: i64, to: i64) {
+        let awaited = self.missing.within(from, to);
         for (from, to) in awaited.iter() {
             self.missing.remove(from, to);
         }
@@ -265,10 +331,24 @@ impl Coverage {
         self.dirty = true;
     }
 
-    /// Edits and deletions may have been missed: the newest messages have to be looked at again.
+    /// Edits or deletions may have been missed: the newest messages have to be looked at again, and with them those
+    /// that were in doubt before.
     pub(crate) fn doubt(&mut self) {
         let from = (self.top - self.window + 1).max(self.floor.unwrap_or(1)).max(1);
-        self.doubt = (from <= self.top).then_some((from, self.top));
+        let from = self.doubted.iter().next().map_or(from, |(first, _)| first.min(from));
+        self.doubt.insert(from, self.top);
+        self.doubted.insert(from, self.top);
+        self.doubts += 1;
+        self.dirty = true;
+    }
+
+    /// The log has acknowledged what was found when these ids were looked at again.
+    pub(crate) fn looked(&mut self, from: i64, to: i64) {
+        let mut settled = Ranges::default();
+        settled.insert(from, to);
+        for (from, to) in settled.without(&self.doubt).iter() {
+            self.doubted.remove(from, to);
+        }
         self.dirty = true;
     }
 
@@ -277,44 +357,58 @@ impl Coverage {
         self.floor?;
         let wanted = self.missing.without(&self.in_flight);
         if let Some((from, to)) = wanted.iter().next() {
-            return Some(Fetch { from, to, again: false });
+            return Some(Fetch { from, to, again: None });
         }
-        self.doubt.map(|(from, to)| Fetch { from, to, again: true })
+        self.doubt.iter().next().map(|(from, to)| Fetch { from, to, again: Some(self.doubts) })
     }
 
     /// A page of history was answered and each of its messages given to [`Self::hear`]. `found` are its ids within the
-    /// fetch, ascending. Gives back the ids that the log has to learn are gone.
-    pub(crate) fn answered(&mut self, fetch: Fetch, found: &[i64], ended: bool) -> Vec<i64> {
+    /// fetch, ascending.
+    pub(crate) fn answered(&mut self, fetch: Fetch, found: &[i64], ended: bool) -> Settled {
         let upto = match found.last() {
             Some(last) if !ended => *last,
             _ => fetch.to,
         };
-        let mut vanished = Vec::new();
         let mut absent = Ranges::default();
         absent.insert(fetch.from, upto);
         for id in found {
             absent.remove(*id, *id);
         }
-        if self.dense {
-            if fetch.again {
-                let known = absent.without(&self.missing).without(&self.gone);
-                vanished.extend(known.iter().flat_map(|(from, to)| from..=to));
-            }
-            // What is on its way to the log was there a moment ago and may be behind this page.
-            for (from, to) in absent.without(&self.in_flight).iter() {
-                self.is_gone(from, to);
-            }
-        } else {
-            for (from, to) in absent.without(&self.in_flight).iter() {
-                self.missing.remove(from, to);
+        // What is on its way to the log was there a moment ago: if it is gone now, that is heard.
+        let absent = absent.without(&self.in_flight).without(&self.gone);
+        let mut settled = Settled::default();
+        for (from, to) in self.missing_of(&absent).iter() {
+            match self.dense {
+                true => self.is_absent(from, to),
+                false => self.missing.remove(from, to),
             }
         }
-        if fetch.again {
-            self.doubt = self.doubt.and_then(|(_, to)| (upto < to).then_some((upto + 1, to)));
+        if let Some(doubt) = fetch.again {
+            if self.dense {
+                let vanished = absent.without(&self.gone);
+                settled.vanished.extend(vanished.iter().flat_map(|(from, to)| from..=to));
+                for (from, to) in vanished.iter() {
+                    self.gone.insert(from, to);
+                }
+            }
+            if doubt == self.doubts {
+                self.doubt.remove(fetch.from, upto);
+                settled.looked = Some((fetch.from, upto));
+            }
         }
         self.forget_old();
         self.dirty = true;
-        vanished
+        settled
+    }
+
+    fn missing_of(&self, ids: &Ranges) -> Ranges {
+        let mut missing = Ranges::default();
+        for (from, to) in ids.iter() {
+            for (from, to) in self.missing.within(from, to).iter() {
+                missing.insert(from, to);
+            }
+        }
+        missing
     }
 
     /// Writes every open gap to the ledger again: what stands beside it changed.
@@ -327,6 +421,7 @@ impl Coverage {
 
     fn forget_old(&mut self) {
         let oldest = self.top - self.window;
+        let oldest = self.doubted.iter().next().map_or(oldest, |(first, _)| first.min(oldest));
         if self.versions.len() as i64 > 2 * self.window {
             self.versions = self.versions.split_off(&oldest);
         }
@@ -356,7 +451,8 @@ impl Coverage {
         }
         self.gaps.retain(|gap| !gap.is_closed());
         let last_id = loose.iter().next().map_or(self.top, |(first, _)| first - 1);
-        let snapshot = Snapshot { last_id, floor, pts: self.pts() };
+        let doubt_from = self.doubted.iter().next().map(|(first, _)| first);
+        let snapshot = Snapshot { last_id, floor, pts: self.pts(), doubt_from };
         Some((snapshot, changed, std::mem::take(&mut self.gone_unstored)))
     }
 }

@@ -4,17 +4,23 @@
 //! transaction. The embedded server has one connection for the whole program, so a write is a few statements over
 //! arrays, whatever the number of chats.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgPool;
+use tickertape_broker::Offset;
 
 use crate::coverage::{Coverage, Gap, Snapshot, Why};
 use crate::error::Result;
 use crate::ranges::Ranges;
 
+/// Topic and partition → the offset of the first record that the ledger may not tell of.
+pub(crate) type Ends = BTreeMap<(&'static str, u32), Offset>;
+
 /// What is written at once.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
+    /// Up to where the ledger then tells all that the account's records on the log say.
+    pub(crate) ends: Ends,
     chats: Vec<(i64, Snapshot)>,
     gaps: Vec<(i64, Gap, Option<String>)>,
     gone: Vec<(i64, i64, i64)>,
@@ -30,7 +36,7 @@ impl Changes {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.chats.is_empty()
+        self.chats.is_empty() && self.ends.is_empty()
     }
 }
 
@@ -39,17 +45,20 @@ pub(crate) async fn write(pool: &PgPool, account: &str, changes: &Changes, now: 
     let mut transaction = pool.begin().await?;
     let column = |of: fn(&(i64, Snapshot)) -> i64| changes.chats.iter().map(of).collect::<Vec<i64>>();
     let pts: Vec<Option<i32>> = changes.chats.iter().map(|(_, snapshot)| snapshot.pts).collect();
+    let doubt: Vec<Option<i64>> = changes.chats.iter().map(|(_, snapshot)| snapshot.doubt_from).collect();
     sqlx::query(
-        "INSERT INTO producer_chats (account, chat_id, last_id, floor, pts)
-         SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[])
+        "INSERT INTO producer_chats (account, chat_id, last_id, floor, pts, doubt_from)
+         SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::bigint[])
          ON CONFLICT (account, chat_id) DO UPDATE
-         SET last_id = excluded.last_id, floor = excluded.floor, pts = excluded.pts, updated_at = now()",
+         SET last_id = excluded.last_id, floor = excluded.floor, pts = excluded.pts,
+             doubt_from = excluded.doubt_from, updated_at = now()",
     )
     .bind(account)
     .bind(column(|(id, _)| *id))
     .bind(column(|(_, snapshot)| snapshot.last_id))
     .bind(column(|(_, snapshot)| snapshot.floor))
     .bind(pts)
+    .bind(doubt)
     .execute(&mut *transaction)
     .await?;
     if !changes.gaps.is_empty() {
@@ -65,6 +74,22 @@ pub(crate) async fn write(pool: &PgPool, account: &str, changes: &Changes, now: 
         .bind(column(|(id, _, _)| *id))
         .bind(column(|(_, from, _)| *from))
         .bind(column(|(_, _, to)| *to))
+        .execute(&mut *transaction)
+        .await?;
+    }
+    if !changes.ends.is_empty() {
+        let topics: Vec<&str> = changes.ends.keys().map(|(topic, _)| *topic).collect();
+        let partitions: Vec<i64> = changes.ends.keys().map(|(_, partition)| i64::from(*partition)).collect();
+        let offsets: Vec<i64> = changes.ends.values().map(|offset| *offset as i64).collect();
+        sqlx::query(
+            "UPDATE producer_log AS log SET next_offset = told.next_offset
+             FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS told (topic, partition, next_offset)
+             WHERE account = $1 AND log.topic = told.topic AND log.partition = told.partition",
+        )
+        .bind(account)
+        .bind(topics)
+        .bind(partitions)
+        .bind(offsets)
         .execute(&mut *transaction)
         .await?;
     }
@@ -112,19 +137,19 @@ async fn write_gaps(
     Ok(())
 }
 
-/// Reads the chats of an account as they were stored. Chats with a negative id above the channels' range are basic
-/// groups, in which ids are not dense.
+/// Reads the chats of an account as they were stored.
 pub(crate) async fn read(
     pool: &PgPool,
     account: &str,
     window: i64,
     now: i64,
 ) -> Result<HashMap<i64, Coverage>> {
-    let rows: Vec<(i64, i64, i64, Option<i32>)> =
-        sqlx::query_as("SELECT chat_id, last_id, floor, pts FROM producer_chats WHERE account = $1")
-            .bind(account)
-            .fetch_all(pool)
-            .await?;
+    let rows: Vec<(i64, i64, i64, Option<i32>, Option<i64>)> = sqlx::query_as(
+        "SELECT chat_id, last_id, floor, pts, doubt_from FROM producer_chats WHERE account = $1",
+    )
+    .bind(account)
+    .fetch_all(pool)
+    .await?;
     let open: Vec<(i64, i64, i64, i64, i64, f64, String)> = sqlx::query_as(
         "SELECT chat_id, from_id, to_id, next_id, gone, extract(epoch FROM opened_at)::float8, why
          FROM producer_gaps WHERE account = $1 AND state <> 'closed'",
@@ -136,7 +161,7 @@ pub(crate) async fn read(
     let absent: Vec<(i64, i64, i64)> = sqlx::query_as(
         "SELECT gone.chat_id, gone.from_id, gone.to_id FROM producer_gone AS gone
          JOIN producer_chats AS chat USING (account, chat_id)
-         WHERE account = $1 AND gone.to_id > chat.last_id - $2",
+         WHERE account = $1 AND gone.to_id > least(chat.last_id, chat.doubt_from) - $2",
     )
     .bind(account)
     .bind(2 * window)
@@ -152,8 +177,8 @@ pub(crate) async fn read(
     for (chat, from, to) in absent {
         gone.entry(chat).or_default().insert(from, to);
     }
-    let chats = rows.into_iter().map(|(chat_id, last_id, floor, pts)| {
-        let snapshot = Snapshot { last_id, floor, pts };
+    let chats = rows.into_iter().map(|(chat_id, last_id, floor, pts, doubt_from)| {
+        let snapshot = Snapshot { last_id, floor, pts, doubt_from };
         let gaps = gaps.remove(&chat_id).unwrap_or_default();
         let gone = gone.remove(&chat_id).unwrap_or_default();
         (chat_id, Coverage::restore(is_dense(chat_id), window, &snapshot, gaps, gone, now))

@@ -20,6 +20,7 @@ mod producer;
 mod progress;
 mod ranges;
 mod session;
+mod tail;
 mod updates;
 
 pub use account::{Account, AccountError, masked_phone};

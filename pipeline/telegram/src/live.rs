@@ -23,9 +23,10 @@ use crate::connection::Connection;
 use crate::convert::{self, Converted, Origin, People};
 use crate::coverage::{Coverage, Fetch, Why};
 use crate::error::{Error, Result};
-use crate::ledger::{self, Changes};
+use crate::ledger::{self, Changes, Ends};
 use crate::outgoing::{Meaning, Outgoing, Partitions};
 use crate::progress::Progress;
+use crate::tail::Tail;
 use crate::updates::{Heard, Packet};
 
 /// Packets judged together, so that a burst is one append.
@@ -84,15 +85,19 @@ pub(crate) struct Desk {
     ask_from: Instant,
     /// The chat asked last, so that each has its turn.
     turn: i64,
+    /// Where the log goes on behind what was acknowledged, by topic and partition; those not written yet.
+    ends: Ends,
 }
 
 impl Desk {
-    pub(crate) fn new(setting: Setting, chats: HashMap<i64, Coverage>) -> Self {
+    /// Takes up the chats where the ledger and the end of the log leave them.
+    pub(crate) fn new(setting: Setting, chats: HashMap<i64, Coverage>, tail: Tail) -> Self {
         let chats = chats
             .into_iter()
             .map(|(id, coverage)| (id, Chat { coverage, facts: None, refused: None, asking: false }))
             .collect();
-        Self {
+        let now = (setting.clock)();
+        let mut desk = Self {
             setting,
             chats,
             groups: BTreeMap::new(),
@@ -100,7 +105,20 @@ impl Desk {
             asked: FuturesUnordered::new(),
             ask_from: Instant::now(),
             turn: 0,
+            ends: tail.ends,
+        };
+        for (chat_id, found) in tail.found {
+            for found in found {
+                if !ledger::is_dense(chat_id) {
+                    desk.groups.insert(found.id, chat_id);
+                }
+                desk.chat(chat_id).coverage.find(found, now);
+            }
         }
+        for chat in desk.chats.values_mut() {
+            chat.coverage.resume();
+        }
+        desk
     }
 
     /// Channel → the number up to which its changes are on the log.
@@ -176,10 +194,23 @@ impl Desk {
                 chat.coverage.on_log([id]);
             }
         }
+        for (chat_id, id) in meaning.buried {
+            if let Some(chat) = self.chats.get_mut(&chat_id) {
+                chat.coverage.buried(id);
+            }
+        }
+        for (chat_id, from, to) in meaning.looked {
+            if let Some(chat) = self.chats.get_mut(&chat_id) {
+                chat.coverage.looked(from, to);
+            }
+        }
         for (chat_id, pts) in meaning.applied {
             if let Some(chat) = self.chats.get_mut(&chat_id) {
                 chat.coverage.applied(pts);
             }
+        }
+        for (topic, partition, end) in meaning.ends {
+            self.ends.insert((topic, partition), end);
         }
     }
 
@@ -193,7 +224,9 @@ impl Desk {
                 let chat = self.chat(chat_id);
                 chat.facts = Some(facts);
                 if chat.refused.take().is_some() {
+                    // Its difference may have been refused as well: the number below does not speak for us.
                     chat.coverage.restate();
+                    chat.coverage.doubt();
                 }
                 chat.coverage.reach(i64::from(top_message), Why::Behind, now);
                 outgoing.meaning.applied.extend(pts.map(|pts| (chat_id, pts)));
@@ -201,8 +234,9 @@ impl Desk {
             Heard::TooLong { channel_id, top_message, pts } => {
                 let chat_id = peer::channel(channel_id);
                 let chat = self.chat(chat_id);
-                chat.coverage.reach(i64::from(top_message), Why::TooLong, now);
+                // In this order: what is new will be read as it is now, what was there before may have changed.
                 chat.coverage.doubt();
+                chat.coverage.reach(i64::from(top_message), Why::TooLong, now);
                 outgoing.meaning.applied.push((chat_id, pts));
             }
             Heard::Refused { channel_id, error } => self.refused(peer::channel(channel_id), &error),
@@ -320,6 +354,7 @@ impl Desk {
         for id in ids {
             let tombstone = convert::tombstone(chat_id, *id, &origin);
             outgoing.push(chat_id, &Converted::Message(Box::new(tombstone)));
+            outgoing.meaning.buried.push((chat_id, *id));
         }
         Progress::add(&self.setting.progress.deletions, ids.len() as u64);
     }
@@ -407,8 +442,9 @@ impl Desk {
                     found.push(i64::from(message.id()));
                     self.message(message, &mut people, at, outgoing);
                 }
-                let vanished = self.chat(chat_id).coverage.answered(fetch, &found, page.ended);
-                self.bury(chat_id, &vanished, &mut people, at, outgoing);
+                let settled = self.chat(chat_id).coverage.answered(fetch, &found, page.ended);
+                self.bury(chat_id, &settled.vanished, &mut people, at, outgoing);
+                outgoing.meaning.looked.extend(settled.looked.map(|(from, to)| (chat_id, from, to)));
             }
             Answer::Start(Err(error)) | Answer::Page(_, Err(error)) => {
                 if error.is_account_gone() {
@@ -454,6 +490,12 @@ impl Desk {
         let mut changes = Changes::default();
         for (chat_id, chat) in &mut self.chats {
             changes.add(*chat_id, &mut chat.coverage, chat.refused.as_deref());
+        }
+        // The log must not be skipped where it holds what the ledger does not tell of yet.
+        let untold =
+            |chat: &Chat| !chat.coverage.is_started() && chat.coverage.top() > 0 && chat.refused.is_none();
+        if !self.chats.values().any(untold) {
+            changes.ends = std::mem::take(&mut self.ends);
         }
         if changes.is_empty() {
             return None;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tickertape_broker::{BatchBuilder, Broker, TopicPartition};
+use tickertape_broker::{BatchBuilder, Broker, Offset, TopicPartition};
 use tickertape_records::{key, topics};
 
 use crate::convert::Converted;
@@ -13,8 +13,21 @@ use crate::error::Result;
 pub(crate) struct Meaning {
     /// (chat, message) of what is then on the log.
     pub(crate) messages: Vec<(i64, i64)>,
+    /// (chat, message) whose end is then on the log.
+    pub(crate) buried: Vec<(i64, i64)>,
+    /// (chat, first id, last id) that was looked at again, with all that was found.
+    pub(crate) looked: Vec<(i64, i64, i64)>,
     /// (chat, number of the channel's changes) up to which everything then is.
     pub(crate) applied: Vec<(i64, i32)>,
+    /// (topic, partition, offset): every record before that offset is then accounted for.
+    pub(crate) ends: Vec<(&'static str, u32, Offset)>,
+}
+
+impl Meaning {
+    fn is_empty(&self) -> bool {
+        let Self { messages, buried, looked, applied, ends: _ } = self;
+        messages.is_empty() && buried.is_empty() && looked.is_empty() && applied.is_empty()
+    }
 }
 
 /// How many partitions the topics have.
@@ -51,7 +64,7 @@ impl Outgoing {
 
     /// Nothing would be appended or learned.
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty() && self.meaning.messages.is_empty() && self.meaning.applied.is_empty()
+        self.batches.is_empty() && self.meaning.is_empty()
     }
 
     /// Appends, waiting for room; the future then waits for the acknowledgement.
@@ -59,16 +72,23 @@ impl Outgoing {
         self,
         broker: &dyn Broker,
     ) -> Result<impl Future<Output = Result<Meaning>> + Send + use<>> {
+        let mut meaning = self.meaning;
+        // The ends are lengths until the offsets are known.
+        let length = |((topic, partition), batch): (&(&'static str, u32), &BatchBuilder)| {
+            (*topic, *partition, batch.len() as Offset)
+        };
+        meaning.ends = self.batches.iter().map(length).collect();
         let batches: Vec<_> = self
             .batches
             .into_iter()
             .map(|((topic, partition), batch)| (TopicPartition::new(topic, partition), batch))
             .collect();
         let ack = if batches.is_empty() { None } else { Some(broker.append(batches).await?) };
-        let meaning = self.meaning;
         Ok(async move {
             if let Some(ack) = ack {
-                ack.await?;
+                for ((.., end), first) in meaning.ends.iter_mut().zip(ack.await?) {
+                    *end += first;
+                }
             }
             Ok(meaning)
         })

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use tickertape_broker::{Broker, Phase, TopicPartition};
 use tickertape_records::topics;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::backfill::FirstBackfill;
 use crate::clock::Clock;
@@ -19,6 +20,7 @@ use crate::ledger;
 use crate::live::{Desk, Setting};
 use crate::outgoing::Partitions;
 use crate::progress::Progress;
+use crate::tail;
 use crate::updates::{Pace, Updates};
 
 /// Things heard that may wait to be judged.
@@ -88,6 +90,7 @@ impl Producer {
     pub async fn run(&self, phase: watch::Receiver<Phase>) -> Result<()> {
         let window = i64::from(self.options.window.max(1));
         let chats = ledger::read(&self.pool, &self.account, window, (self.clock)()).await?;
+        let tail = tail::read(&self.pool, &*self.broker, &self.account).await?;
         tracing::info!(account = self.account, chats = chats.len(), "following");
         let setting = Setting {
             account: self.account.clone(),
@@ -104,20 +107,22 @@ impl Producer {
             progress: Arc::clone(&self.progress),
             sweep: self.sweep.clone(),
         };
-        let desk = Desk::new(setting, chats);
+        let desk = Desk::new(setting, chats, tail);
         let (told, heard) = mpsc::channel(HEARD_AT_ONCE);
         let pace = Pace { silence: self.options.silence, sweep: self.options.sweep };
         let clock = Arc::clone(&self.clock);
         let connection = Arc::clone(&self.connection);
         let updates = Updates::new(connection, clock, pace, told, self.sweep.subscribe(), desk.numbers());
-        let hearing = tokio::spawn(updates.run());
+        let mut hearing = JoinSet::new(); // a set of one, because it is aborted when it is dropped
+        hearing.spawn(updates.run());
         let judged = desk.run(heard, phase).await;
         // The desk has dropped its end, so hearing ends too, unless a request holds it: nothing it hears counts now.
-        let outcome = tokio::time::timeout(Duration::from_millis(100), hearing).await;
+        let outcome = tokio::time::timeout(Duration::from_millis(100), hearing.join_next()).await;
         self.connection.close()?;
         judged?;
         match outcome {
-            Ok(Ok(heard)) => heard,
+            Ok(Some(Ok(heard))) => heard,
+            Ok(Some(Err(failed))) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
             _ => Ok(()),
         }
     }

@@ -121,11 +121,7 @@ impl Updates {
                 Ok(Ok(())) => {}
                 Ok(Err(Stopped)) => return Ok(()),
                 Err(error) if error.is_account_gone() => return Err(error),
-                Err(Error::Flood { method, until }) => {
-                    let left = (until - (self.clock)()).max(1);
-                    tracing::warn!(method, until, "updates wait");
-                    tokio::time::sleep(Duration::from_secs(left.unsigned_abs())).await;
-                }
+                Err(Error::Flood { .. }) => {} // the connection knows until when, and what is pushed is heard meanwhile
                 Err(error) => {
                     tracing::warn!(%error, "updates are asked for again");
                     tokio::time::sleep(PAUSE).await;
@@ -144,16 +140,24 @@ impl Updates {
             }
         }
         // Best when all that was pushed is known; but a queue may never be empty.
-        if self.sweep_due && (self.queue.is_empty() || self.swept_at.elapsed() > PAUSE) {
+        let best = self.queue.is_empty() || self.swept_at.elapsed() > PAUSE;
+        if self.sweep_due && best && self.may_ask("messages.getDialogs") {
             self.sweep().await?;
         }
         // In this order: the deadline puts boxes on the list of differences.
         let deadline = self.boxes.check_deadlines();
-        if let Some(request) = self.boxes.get_difference() {
+        if let Some(request) = self.boxes.get_difference()
+            && self.may_ask("updates.getDifference")
+        {
             return self.difference(request).await;
         }
-        if let Some(request) = self.boxes.get_channel_difference() {
+        if let Some(request) = self.boxes.get_channel_difference()
+            && self.may_ask("updates.getChannelDifference")
+        {
             return self.channel_difference(request).await;
+        }
+        if self.is_behind() || self.sweep_due {
+            return self.listen(Instant::now() + PAUSE).await; // something has to wait, and is looked at again
         }
         for heard in std::mem::take(&mut self.dialogs) {
             if self.told.send(heard).await.is_err() {
@@ -163,10 +167,16 @@ impl Updates {
         self.listen(deadline.into()).await
     }
 
-    async fn listen(&mut self, deadline: Instant) -> Result<Result<(), Stopped>> {
+    /// Nothing is asked before its time.
+    fn may_ask(&self, method: &str) -> bool {
+        self.connection.waits_until(method).is_none()
+    }
+
+    async fn listen(&mut self, until: Instant) -> Result<Result<(), Stopped>> {
         let silence = Instant::now() + self.pace.silence;
-        let sweep_at = self.swept_at + self.pace.sweep;
-        let wake = deadline.min(silence).min(sweep_at);
+        let sweep_at = (self.swept_at + self.pace.sweep).max(Instant::now());
+        let wake = until.min(silence);
+        let wake = if self.sweep_due { wake } else { wake.min(sweep_at) };
         tokio::select! {
             biased;
             () = self.told.closed() => Ok(Err(Stopped)),
@@ -222,21 +232,31 @@ impl Updates {
             }
             _ => {}
         }
+        let behind = self.is_behind();
         match self.boxes.process_updates(updates) {
-            Ok((updates, users, chats)) => self.tell(updates, users, chats).await,
+            Ok((updates, users, chats)) => self.tell(updates, users, chats, behind).await,
             Err(_gap) => Ok(()), // the boxes have put the difference on their list
         }
     }
 
+    /// A difference is still to be fetched. The boxes then let the updates of that channel through as they come, and
+    /// say of each that it brings us to its number, though what lies before it was not heard.
+    fn is_behind(&self) -> bool {
+        self.boxes.get_difference().is_some() || self.boxes.get_channel_difference().is_some()
+    }
+
+    /// Tells what the boxes let through. Numbers count only when nothing was and is behind.
     async fn tell(
         &mut self,
         updates: Vec<(tl::enums::Update, grammers_session::updates::State)>,
         users: Vec<tl::enums::User>,
         chats: Vec<tl::enums::Chat>,
+        behind: bool,
     ) -> Result<(), Stopped> {
+        let behind = behind || self.is_behind();
         let updates = updates.into_iter().map(|(update, state)| {
             let pts = match state.message_box {
-                Some(MessageBox::Channel { pts, .. }) => Some(pts),
+                Some(MessageBox::Channel { pts, .. }) if !behind => Some(pts),
                 _ => None,
             };
             (update, pts)
@@ -264,7 +284,7 @@ impl Updates {
         &mut self,
         request: tl::functions::updates::GetDifference,
     ) -> Result<Result<(), Stopped>> {
-        let mut answer = self.connection.invoke(&request).await?;
+        let mut answer = self.connection.ask(&request).await?;
         match &mut answer {
             tl::enums::updates::Difference::Difference(all) => forget_numbers(&mut all.other_updates),
             tl::enums::updates::Difference::Slice(part) => forget_numbers(&mut part.other_updates),
@@ -272,7 +292,7 @@ impl Updates {
             tl::enums::updates::Difference::Empty(_) => {}
         }
         let (updates, users, chats) = self.boxes.apply_difference(answer);
-        Ok(self.tell(updates, users, chats).await)
+        Ok(self.tell(updates, users, chats, false).await)
     }
 
     async fn channel_difference(
@@ -286,11 +306,14 @@ impl Updates {
         let Some(hash) = self.connection.session().channel_hash(channel_id) else {
             // Unknown until the next sweep tells of it.
             self.boxes.end_channel_difference(PrematureEndReason::Banned);
-            return Ok(Ok(()));
+            let reason = format!("the access hash of channel {channel_id} is not known");
+            let error = Error::Nonsense { method: "updates.getChannelDifference", reason };
+            let heard = Heard::Refused { channel_id, error };
+            return Ok(self.told.send(heard).await.map_err(|_| Stopped));
         };
         channel.access_hash = hash;
         request.limit = DIFFERENCE_AT_MOST;
-        let mut answer = match self.connection.invoke(&request).await {
+        let mut answer = match self.connection.ask(&request).await {
             Ok(answer) => answer,
             Err(error @ Error::Refused { .. }) if !error.is_account_gone() => {
                 self.boxes.end_channel_difference(PrematureEndReason::Banned);
@@ -395,7 +418,7 @@ async fn dialogs(connection: &Connection) -> Result<Vec<(tl::types::Dialog, tl::
     };
     let mut all = Vec::new();
     loop {
-        let (dialogs, messages, chats, users, ended) = match connection.invoke(&request).await? {
+        let (dialogs, messages, chats, users, ended) = match connection.ask(&request).await? {
             tl::enums::messages::Dialogs::Dialogs(all) => {
                 (all.dialogs, all.messages, all.chats, all.users, true)
             }

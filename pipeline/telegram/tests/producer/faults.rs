@@ -199,7 +199,7 @@ async fn killed_again_and_again_it_loses_nothing() {
             }
         });
         tokio::time::sleep(Duration::from_millis(37 * round)).await;
-        running.kill().await;
+        running.kill(&*setup.broker).await;
         busy.await.unwrap();
     }
     let running = setup.start();

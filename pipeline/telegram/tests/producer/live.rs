@@ -145,6 +145,8 @@ async fn what_happens_to_a_chat_is_an_event() {
     let running = setup.start();
     let someone = 555_000; // who does everything here
     let said = setup.telegram.post(id, "to be pinned");
+    // What happens from here on is told as it happens; an unpinning before the first look would leave no trace.
+    eventually(|| async { setup.messages().await.is_empty().then(|| "not followed yet".to_owned()) }).await;
     let actions: Vec<(tl::enums::MessageAction, EventKind)> = vec![
         (tl::types::MessageActionChatAddUser { users: vec![someone] }.into(), EventKind::Joined),
         (tl::types::MessageActionChatAddUser { users: vec![8] }.into(), EventKind::Added),

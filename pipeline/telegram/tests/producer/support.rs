@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tempfile::TempDir;
-use tickertape_broker::{Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
+use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
 use tickertape_loopback_telegram::{AccountId, AccountSpec, ChatKind, ChatSpec, Loopback};
 use tickertape_postgres_server::Server;
 use tickertape_records::{Event, Message, peer, topics};
@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 
 pub(crate) const CHAT: i64 = 1_500_000_001;
 const PARTITIONS: u32 = 3;
+/// A topic of the tests' own.
+const FENCE: &str = "fence";
 
 pub(crate) struct Setup {
     pub(crate) telegram: Loopback,
@@ -45,10 +47,15 @@ impl Running {
         self.task.await.unwrap().unwrap();
     }
 
-    /// As if the process had been killed: nothing is finished, nothing written.
-    pub(crate) async fn kill(self) {
+    /// As if the process had been killed: nothing is finished, nothing written. What the log had taken of it is on the
+    /// log when this is over: a log that died with its process would take nothing later either.
+    pub(crate) async fn kill(self, broker: &dyn Broker) {
         self.task.abort();
         let _ = self.task.await;
+        let mut batch = BatchBuilder::default();
+        batch.push(b"", b"");
+        let ack = broker.append(vec![(TopicPartition::new(FENCE, 0), batch)]).await.unwrap();
+        ack.await.unwrap(); // appends are acknowledged in order
     }
 
     pub(crate) async fn outcome(self) -> Result<(), Error> {
@@ -68,7 +75,7 @@ pub(crate) async fn setup() -> Option<Setup> {
     sqlx::migrate!("../../migrations").run(&pool).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&folder.path().join("log")).unwrap());
-    for name in [topics::MESSAGES, topics::EVENTS] {
+    for name in [topics::MESSAGES, topics::EVENTS, FENCE] {
         let spec =
             TopicSpec { name: name.to_owned(), partitions: PARTITIONS, retention: Retention::default() };
         broker.create_topic(&spec).await.unwrap();
