@@ -46,6 +46,8 @@ COMMENT ON COLUMN producer_gaps.reason IS 'Telegram''s words, when it is refused
 COMMENT ON COLUMN producer_gaps.gone IS 'How many of its ids have no message: deleted before we came, or never used.';
 COMMENT ON COLUMN producer_gaps.opened_at IS 'When it was found.';
 COMMENT ON COLUMN producer_gaps.closed_at IS 'When its last id was accounted for.';
+COMMENT ON COLUMN producer_gaps.account IS 'Label of the account.';
+COMMENT ON COLUMN producer_gaps.chat_id IS 'Marked id of the chat, as in messages.';
 
 CREATE TABLE producer_gone (
     account text   NOT NULL,
@@ -58,6 +60,8 @@ CREATE TABLE producer_gone (
 COMMENT ON TABLE producer_gone IS 'Message ids that have no message, so that nobody looks for them again and their end is told once.';
 COMMENT ON COLUMN producer_gone.from_id IS 'First id of the range.';
 COMMENT ON COLUMN producer_gone.to_id IS 'Last id of the range.';
+COMMENT ON COLUMN producer_gone.account IS 'Label of the account.';
+COMMENT ON COLUMN producer_gone.chat_id IS 'Marked id of the chat, as in messages.';
 
 CREATE TABLE producer_log (
     account     text   NOT NULL,
@@ -71,3 +75,6 @@ CREATE TABLE producer_log (
 COMMENT ON TABLE producer_log IS 'Up to where these tables tell what the log holds. What an account appended behind that, just before it was killed, is read from the log at the next start.';
 COMMENT ON COLUMN producer_log.epoch IS 'Which life of the topic the offset belongs to, in hex.';
 COMMENT ON COLUMN producer_log.next_offset IS 'Everything the account appended before this offset is in producer_chats, producer_gaps and producer_gone.';
+COMMENT ON COLUMN producer_log.account IS 'Label of the account.';
+COMMENT ON COLUMN producer_log.topic IS 'Topic that was appended to.';
+COMMENT ON COLUMN producer_log.partition IS 'Its partition.';

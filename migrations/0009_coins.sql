@@ -42,6 +42,7 @@ COMMENT ON COLUMN coin_refreshes.outcome IS 'changed, unchanged, or the name of 
 COMMENT ON COLUMN coin_refreshes.reason IS 'The reason in words; null when the answer was taken.';
 COMMENT ON COLUMN coin_refreshes.version IS 'The list in force afterwards.';
 COMMENT ON COLUMN coin_refreshes.calls IS 'Calls it took.';
+COMMENT ON COLUMN coin_refreshes.id IS 'The order in which they happened.';
 
 CREATE TABLE coin_calls (
     month text   NOT NULL PRIMARY KEY,

@@ -161,7 +161,7 @@ def ask_documented_questions(archive):
             context.sql(question)
             answers = context.sql("SELECT * FROM messages LIMIT 1").collect()
         else:
-            answers = duckdb.sql(question).fetchall()
+            answers = duckdb.sql(question).to_arrow_table().to_pylist()
         check(f"answers to {question}", bool(answers), True)
     print(f"{len(questions)} documented questions have answers")
 
