@@ -52,10 +52,10 @@ fluvio-test: ## Test on a Fluvio cluster: TICKERTAPE_FLUVIO=host:port, and TICKE
 	cargo test --release --package tickertape-broker --test fluvio -- --nocapture
 	cargo test --release --package tickertape --test roles -- --nocapture
 
-fluvio-bench: ## Print the figures of docs/fluvio.md on a cluster made of TICKERTAPE_FLUVIO_RUN (RECORDS=10000 for a try)
-	cargo build --release --package tickertape-bench
-	for figure in fluvio-batches fluvio-kills fluvio-throughput fluvio-pipeline latency; do \
-		$(TARGET_DIR)/release/tickertape-bench $$figure --records $(RECORDS) || exit 1; done
+fluvio-bench: smartmodule ## Print the figures of docs/fluvio.md on a cluster made of TICKERTAPE_FLUVIO_RUN (RECORDS=10000 for a try)
+	cargo build --release --package tickertape-bench --package tickertape
+	for figure in fluvio-batches fluvio-kills fluvio-throughput fluvio-pipeline fluvio-smartmodule latency; do \
+		$(TARGET_DIR)/release/tickertape-bench $$figure --binary $(BINARY) --records $(RECORDS) || exit 1; done
 
 bench: ## Print every figure of docs/benchmarks.md, as ratios taken in the same run (FIGURES=matching for one)
 	tests/readers/venv.sh

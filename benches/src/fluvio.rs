@@ -1,16 +1,12 @@
-//! The Fluvio engine on a real cluster: what is missing, what is there twice, and how fast it goes, beside the client
-//! crate as its documentation shows it, in the same run on the same topics.
+//! The Fluvio engine on a real cluster: how fast it goes, beside the client crate as its documentation shows it, in the
+//! same run with the same bytes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickertape_broker::fluvio::{Compression, Options};
-use tickertape_broker::{
-    Ack, BatchBuilder, Broker, Fluvio, Follower, Phase, Retention, TopicPartition, TopicSpec,
-};
-use tickertape_fluvio_cluster::{Cluster, Place, bare};
-use tokio::sync::watch;
+use tickertape_broker::fluvio::Options;
+use tickertape_broker::{Ack, BatchBuilder, Broker, Fluvio, Retention, TopicPartition, TopicSpec};
+use tickertape_fluvio_cluster::{Place, bare};
 
 /// What a stage hands over at once.
 const BATCH: u64 = 500;
@@ -19,98 +15,6 @@ const IN_FLIGHT: usize = 64;
 const READ_BYTES: usize = 1024 * 1024;
 /// Rounds of the throughput, of which the median is shown.
 const ROUNDS: usize = 3;
-
-/// Every batch size with every compression.
-pub(crate) async fn batches(records: u64) {
-    let Some(place) = Place::find().await else { return };
-    println!("fluvio batches: {records} messages on {}", place.what());
-    for kilobytes in [16, 64, 256, 1024] {
-        for (compression, name) in
-            [(Compression::None, "none"), (Compression::Lz4, "lz4"), (Compression::Zstd, "zstd")]
-        {
-            let options =
-                Options { batch_bytes: kilobytes << 10, compression, ..Options::new(place.endpoint()) };
-            let log = Fluvio::connect(options).await.expect("the cluster");
-            let at = create(&log, &format!("bench-{kilobytes}-{name}")).await;
-            let started = Instant::now();
-            append(&log, &at, records).await;
-            let written = started.elapsed();
-            let started = Instant::now();
-            let (missing, doubled) = check(&log, &at, records).await;
-            let read = started.elapsed();
-            let bare = bare::consume(&place.endpoint(), &at.topic, records).await;
-            println!(
-                "  {kilobytes:>4} KB {name:<4}  missing {missing}, doubled {doubled}; appended {}, read {}; \
-                 bare client: missing {}",
-                rate(records, written),
-                rate(records, read),
-                bare.missed
-            );
-            assert_eq!((missing, doubled), (0, 0));
-            log.delete_topic(&at.topic).await.expect("deleted");
-        }
-    }
-}
-
-/// Four kills of the SPU and one of the SC while records are appended and followed.
-pub(crate) async fn kills(records: u64) {
-    let Some(cluster) = Cluster::start().await else { return };
-    println!("fluvio kills: {records} messages, SPU killed 4 times, SC once, on a private cluster");
-    let log = Arc::new(Fluvio::connect(Options::new(cluster.endpoint())).await.expect("the cluster"));
-    let at = create(&log, "bench-kills").await;
-    let phase = watch::Sender::new(Phase::Running);
-    let reader = Arc::new(Fluvio::connect(Options::new(cluster.endpoint())).await.expect("the cluster"));
-    let mut follower =
-        Follower::open(reader, at.clone(), None, READ_BYTES, phase.subscribe()).await.expect("the topic");
-    let following = tokio::spawn(async move {
-        let mut tally = Tally::default();
-        while let Some(batches) = follower.next().await.expect("batches") {
-            for record in batches.iter().flat_map(|batch| batch.iter()) {
-                tally.add(record.offset, record.value);
-            }
-        }
-        tally
-    });
-    let (endpoint, topic) = (cluster.endpoint(), at.topic.clone());
-    let bare = tokio::spawn(async move { bare::consume(&endpoint, &topic, records).await });
-    let started = Instant::now();
-    let appending = {
-        let (log, at) = (log.clone(), at.clone());
-        tokio::spawn(async move { append_slowly(&log, &at, records, Duration::from_secs(20)).await })
-    };
-    for kill in 0..5 {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        if kill == 2 {
-            cluster.kill_sc();
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            cluster.start_sc();
-        } else {
-            cluster.kill_spu();
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            cluster.start_spu();
-        }
-        println!(
-            "  killed the {} at {:.1} s",
-            if kill == 2 { "SC" } else { "SPU" },
-            started.elapsed().as_secs_f64()
-        );
-    }
-    appending.await.expect("appended");
-    phase.send_replace(Phase::Draining);
-    let tally = following.await.expect("followed");
-    println!(
-        "  of {records}: missing {}, out of order {}, repeated on the log and recognised {}, in {:.1} s; {}",
-        records - tally.expected,
-        tally.disorder,
-        tally.repeated,
-        started.elapsed().as_secs_f64(),
-        match bare.await {
-            Ok(seen) => format!("bare client: missing {}", seen.missed),
-            Err(_) => "bare client: failed".into(),
-        }
-    );
-    assert_eq!((tally.expected, tally.disorder), (records, 0));
-}
 
 /// The same bytes through both.
 pub(crate) async fn throughput(records: u64) {
@@ -188,12 +92,6 @@ async fn create(log: &Fluvio, name: &str) -> TopicPartition {
 }
 
 async fn append(log: &Fluvio, at: &TopicPartition, records: u64) {
-    append_slowly(log, at, records, Duration::ZERO).await;
-}
-
-/// Appends within no less than `within`.
-async fn append_slowly(log: &Fluvio, at: &TopicPartition, records: u64, within: Duration) {
-    let started = Instant::now();
     let mut acks: VecDeque<Ack> = VecDeque::new();
     for first in (0..records).step_by(BATCH as usize) {
         let mut batch = BatchBuilder::default();
@@ -204,7 +102,6 @@ async fn append_slowly(log: &Fluvio, at: &TopicPartition, records: u64, within: 
         if acks.len() == IN_FLIGHT {
             acks.pop_front().expect("not empty").await.expect("on the log");
         }
-        tokio::time::sleep_until((started + within.mul_f64(first as f64 / records as f64)).into()).await;
     }
     for ack in acks {
         ack.await.expect("on the log");

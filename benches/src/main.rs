@@ -10,6 +10,8 @@ mod coin_swap;
 mod end_to_end;
 mod fluvio;
 mod fluvio_pipeline;
+mod fluvio_smartmodule;
+mod fluvio_stored;
 mod latency;
 mod log;
 mod matching;
@@ -57,14 +59,16 @@ enum Figure {
     Parquet,
     /// `tickertape run` from exports to both stores.
     EndToEnd,
-    /// Fluvio: whether anything is missing, in batches of any size, beside the bare client.
+    /// Fluvio: what reaches both stores, in batches of any size, beside the bare client.
     FluvioBatches,
-    /// Fluvio: the same while its servers are killed.
+    /// Fluvio: the same while servers and stages are killed.
     FluvioKills,
     /// Fluvio: produce and consume beside the bare client.
     FluvioThroughput,
     /// The stages on a Fluvio cluster beside bare produce and consume and each sink alone.
     FluvioPipeline,
+    /// Fluvio: the SmartModule on an SPU beside a plain stream and native code.
+    FluvioSmartmodule,
     /// From append to visible in Postgres at 1,000 messages a second, on both engines.
     Latency,
 }
@@ -80,12 +84,19 @@ fn main() -> anyhow::Result<()> {
         Figure::Postgres => tokio::runtime::Runtime::new()?.block_on(postgres::run()),
         Figure::Parquet => parquet::run(),
         Figure::EndToEnd => end_to_end::run(&args.binary)?,
-        Figure::FluvioBatches => tokio::runtime::Runtime::new()?.block_on(fluvio::batches(args.records)),
-        Figure::FluvioKills => tokio::runtime::Runtime::new()?.block_on(fluvio::kills(args.records)),
+        Figure::FluvioBatches => {
+            tokio::runtime::Runtime::new()?.block_on(fluvio_stored::batches(&args.binary, args.records))?
+        }
+        Figure::FluvioKills => {
+            tokio::runtime::Runtime::new()?.block_on(fluvio_stored::kills(&args.binary, args.records))?
+        }
         Figure::FluvioThroughput => {
             tokio::runtime::Runtime::new()?.block_on(fluvio::throughput(args.records))
         }
         Figure::FluvioPipeline => tokio::runtime::Runtime::new()?.block_on(fluvio_pipeline::run())?,
+        Figure::FluvioSmartmodule => {
+            tokio::runtime::Runtime::new()?.block_on(fluvio_smartmodule::run(&args.binary))?;
+        }
         Figure::Latency => tokio::runtime::Runtime::new()?.block_on(latency::run())?,
     }
     Ok(())

@@ -70,6 +70,9 @@ pub(crate) enum Command {
     Db(DbArgs),
     /// Move the log.
     Log(LogArgs),
+    /// Have the cluster itself say what each message mentions.
+    #[command(name = "smartmodule")]
+    SmartModule(SmartModuleArgs),
     /// Say which channels are followed: list, approve, add, remove.
     ///
     /// Wishes are kept until a manager looks at them, and overrule its rules. With the embedded database, `up` must
@@ -192,6 +195,23 @@ pub(crate) enum LogCommand {
     ///
     /// Nothing else may run meanwhile. Killed or failed, it can be run again.
     Copy,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SmartModuleArgs {
+    #[command(subcommand)]
+    pub(crate) command: SmartModuleCommand,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SmartModuleCommand {
+    /// Load a SmartModule into the Fluvio cluster of [fluvio], in place of one of the same name.
+    Install {
+        /// The wasm, as `make smartmodule` builds it; its name without the ending is the SmartModule's.
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

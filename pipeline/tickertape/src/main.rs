@@ -24,6 +24,7 @@ mod process;
 mod progress;
 mod serve;
 mod signals;
+mod smartmodule;
 mod stages;
 mod summary;
 mod table;
@@ -85,6 +86,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log(args) => match args.command {
             LogCommand::Copy => log_copy::run(&args.common).await.map(|()| ExitCode::SUCCESS),
         },
+        Command::SmartModule(args) => smartmodule::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Channels(args) => channels::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Doctor(common) => doctor::run(&common).await,
         Command::DefaultConfig => {

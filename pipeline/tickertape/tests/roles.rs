@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tempfile::TempDir;
-use tickertape_fluvio_cluster::Cluster;
+use tickertape_fluvio_cluster::{Cluster, bare};
 use tickertape_postgres_server::Server as Postgres;
+use tickertape_records::topics;
 
 const PARTITIONS: usize = 4;
 const CHATS: usize = 60;
@@ -223,6 +224,29 @@ async fn an_embedded_log_moves_to_the_cluster_and_nothing_is_stored_twice() {
     place.run("fluvio", &["run"]);
     let wanted = stored + 20 * CHATS;
     assert_eq!((place.rows().await, archived(place.dir.path())), (wanted, wanted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installed_smartmodule_says_what_each_message_mentions() {
+    let Some(mut place) = Place::new().await else { return };
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    let module = target.join("smartmodule/tickertape-mentions.wasm");
+    if !module.exists() {
+        println!("skipped: the SmartModule is not built; run: make smartmodule");
+        return;
+    }
+    place.run("fluvio", &["smartmodule", "install", module.to_str().expect("text")]);
+    place.run("fluvio", &["smartmodule", "install", module.to_str().expect("text")]); // replaces it
+    place.import(2);
+    let (endpoint, name) = (place.cluster.endpoint(), Some("tickertape-mentions"));
+    let marked = (1..=CHATS as i64).map(|chat| -1_000_000_000_000 - chat);
+    let there = 2 * marked.filter(|chat| topics::partition_of(*chat, PARTITIONS as u32) == 0).count();
+    let mut values: Vec<serde_json::Value> = Vec::new();
+    let read = |value: &[u8]| values.push(serde_json::from_slice(value).expect("JSON"));
+    let seen = bare::consume_through(&endpoint, "messages", there as u64, name, read).await;
+    assert_eq!(seen.records, there as u64);
+    assert!(values.iter().all(|value| value["own"]["coin_id"] == "bitcoin"), "{:?}", values[0]);
 }
 
 /// Messages in the archive, as its commit records count them.

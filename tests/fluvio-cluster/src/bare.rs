@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fluvio::consumer::ConsumerConfigExtBuilder;
+use fluvio::consumer::{
+    ConsumerConfigExtBuilder, SmartModuleInvocation, SmartModuleInvocationWasm, SmartModuleKind,
+};
 use fluvio::{Compression, Fluvio, FluvioClusterConfig, Offset, RecordKey, TopicProducerConfigBuilder};
 use futures::StreamExt;
 
@@ -52,18 +54,35 @@ pub async fn produce<'a>(
 
 /// Reads partition 0 from its beginning to `end`, or until nothing comes any more.
 pub async fn consume(endpoint: &str, topic: &str, end: u64) -> Seen {
-    let config = ConsumerConfigExtBuilder::default()
-        .topic(topic)
-        .partition(0)
-        .offset_start(Offset::beginning())
-        .build();
+    consume_through(endpoint, topic, end, None, |_| ()).await
+}
+
+/// The same with every record through an installed SmartModule, where one is named; `each` gets the values.
+pub async fn consume_through(
+    endpoint: &str,
+    topic: &str,
+    end: u64,
+    smartmodule: Option<&str>,
+    mut each: impl FnMut(&[u8]),
+) -> Seen {
+    let mut config = ConsumerConfigExtBuilder::default();
+    config.topic(topic).partition(0).offset_start(Offset::beginning());
+    if let Some(name) = smartmodule {
+        let wasm = SmartModuleInvocationWasm::Predefined(name.to_owned());
+        config.smartmodule(vec![SmartModuleInvocation {
+            wasm,
+            kind: SmartModuleKind::Map,
+            ..Default::default()
+        }]);
+    }
     let client = connect(endpoint).await;
-    let mut stream = client.consumer_with_config(config.unwrap()).await.unwrap();
+    let mut stream = client.consumer_with_config(config.build().unwrap()).await.unwrap();
     let mut seen = Seen::default();
     while seen.next < end
         && let Ok(Some(Ok(record))) = tokio::time::timeout(SILENCE, stream.next()).await
     {
         let offset = record.offset() as u64;
+        each(record.value());
         seen.records += 1;
         seen.missed += offset.saturating_sub(seen.next);
         seen.next = seen.next.max(offset + 1);
