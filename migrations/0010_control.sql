@@ -53,6 +53,17 @@ COMMENT ON COLUMN control_budgets.account IS 'Label of the account.';
 COMMENT ON COLUMN control_budgets.used IS 'How many were used on that day.';
 COMMENT ON COLUMN control_budgets.last_at IS 'When the last one was used, Unix seconds.';
 
+CREATE TABLE control_waits (
+    account text   NOT NULL,
+    method  text   NOT NULL,
+    until   bigint NOT NULL,
+    PRIMARY KEY (account, method)
+);
+
+COMMENT ON TABLE control_waits IS 'Waits that Telegram asked for, so that a restart does not ask before its time.';
+COMMENT ON COLUMN control_waits.method IS 'The request, by its name in the TL schema: messages.getHistory.';
+COMMENT ON COLUMN control_waits.until IS 'Not to be asked before this moment, Unix seconds.';
+
 CREATE TABLE control_previews (
     account   text   NOT NULL,
     link      text   NOT NULL,

@@ -91,10 +91,10 @@ impl Account {
         Ok(())
     }
 
-    /// The session file.
-    pub fn session_file(&self, data: &Path) -> PathBuf {
+    /// The session file; `folder` is where those lie that are named nowhere.
+    pub fn session_file(&self, folder: &Path) -> PathBuf {
         if self.session.is_empty() {
-            data.join("sessions").join(format!("{}.session", self.label))
+            folder.join(format!("{}.session", self.label))
         } else {
             PathBuf::from(&self.session)
         }
@@ -207,7 +207,7 @@ mod tests {
             (options.api_id, options.proxy, options.device_model.as_str()),
             (12345, None, "tickertape")
         );
-        assert_eq!(account.session_file(Path::new("/d")), Path::new("/d/sessions/alpha.session"));
+        assert_eq!(account.session_file(Path::new("/d")), Path::new("/d/alpha.session"));
         assert!(!account.answer_gates);
     }
 

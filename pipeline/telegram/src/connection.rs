@@ -74,7 +74,9 @@ pub struct Connection {
     clock: Clock,
     pool: Mutex<Pool>,
     /// Method → not to be asked before this moment, Unix seconds.
-    waits: Mutex<HashMap<&'static str, i64>>,
+    waits: Mutex<HashMap<String, i64>>,
+    /// Counts the waits that Telegram asked for.
+    waits_asked: watch::Sender<u64>,
     interruptions: watch::Sender<u64>,
 }
 
@@ -118,8 +120,8 @@ impl Connection {
     /// A connection over this session; needs a tokio runtime, does no I/O.
     pub fn open(session: Arc<Session>, options: ConnectionOptions, clock: Clock) -> Self {
         let pool = Mutex::new(Pool::open(&session, &options, 0));
-        let interruptions = watch::Sender::new(0);
-        Self { session, options, clock, pool, waits: Mutex::default(), interruptions }
+        let (waits_asked, interruptions) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { session, options, clock, pool, waits: Mutex::default(), waits_asked, interruptions }
     }
 
     /// The session it works with.
@@ -228,6 +230,31 @@ impl Connection {
         self.waits().values().copied().filter(|until| *until > now).max()
     }
 
+    /// Counts the waits that Telegram asked for: whoever keeps them over a restart looks at each change.
+    pub(crate) fn waits_asked(&self) -> watch::Receiver<u64> {
+        self.waits_asked.subscribe()
+    }
+
+    /// The waits that are not over: (method, until).
+    pub(crate) fn open_waits(&self) -> Vec<(String, i64)> {
+        let now = (self.clock)();
+        let waits = self.waits();
+        waits
+            .iter()
+            .filter(|(_, until)| **until > now)
+            .map(|(method, until)| (method.clone(), *until))
+            .collect()
+    }
+
+    /// Waits that were asked for before this process began.
+    pub(crate) fn keep_waiting(&self, asked: impl IntoIterator<Item = (String, i64)>) {
+        let mut waits = self.waits();
+        for (method, until) in asked {
+            let known = waits.entry(method).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+
     /// Counts how often the line was replaced: updates may have been missed each time.
     pub fn interruptions(&self) -> watch::Receiver<u64> {
         self.interruptions.subscribe()
@@ -258,7 +285,8 @@ impl Connection {
         // One more, because the clock shows whole seconds: never early.
         let until = (self.clock)() + i64::from(seconds) + 1;
         tracing::warn!(method, seconds, until, "Telegram asks to wait");
-        self.waits().insert(method, until);
+        self.waits().insert(method.to_owned(), until);
+        self.waits_asked.send_modify(|count| *count += 1);
     }
 
     /// Waits until the method may be asked, or says that this is too long.
@@ -285,7 +313,7 @@ impl Connection {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waits(&self) -> MutexGuard<'_, HashMap<&'static str, i64>> {
+    fn waits(&self) -> MutexGuard<'_, HashMap<String, i64>> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use sqlx::PgPool;
 use tickertape_broker::{Broker, Phase};
 use tickertape_records::topics;
@@ -33,7 +34,11 @@ use crate::account::Account;
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
-use store::Store;
+pub(crate) use store::{Kind, Store};
+
+/// How long what is being done may take after the account is told to stop. What is then cut off was begun, and the next
+/// start asks Telegram whether it happened.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// How an account's control loop keeps time.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +82,8 @@ pub struct Control {
     gates: Mutex<VecDeque<(i64, i64)>>,
     /// The account is signed out or banned.
     gone: AtomicBool,
+    /// Whether it is premium and how many dialogs it has open, as Telegram said last.
+    seen: Mutex<Option<(bool, u32)>>,
     /// Counts the chats joined and left.
     changes: watch::Sender<u64>,
 }
@@ -104,6 +111,7 @@ impl Control {
             membership: tokio::sync::Mutex::default(),
             gates: Mutex::default(),
             gone: AtomicBool::new(false),
+            seen: Mutex::default(),
             changes: watch::Sender::new(0),
         }
     }
@@ -115,27 +123,51 @@ impl Control {
 
     /// Obeys and reports until stopped. A signed-out or banned account goes on, to say so in its answers.
     pub async fn run(&self, phase: watch::Receiver<Phase>) -> Result<()> {
+        self.resume_waits().await?;
         self.drain_outbox(true).await?;
+        let stopped = Notify::new();
         let working = async {
-            let observing = self.observe(phase.clone());
-            tokio::try_join!(
-                self.read_instructions(phase.clone()),
-                self.work(phase.clone()),
-                observing,
-                self.send_links(phase.clone()),
-                self.count_views(phase.clone()),
-                self.answer_gates(phase.clone()),
-                self.report_state(phase.clone()),
-            )
-            .map(drop)
+            let working = async {
+                tokio::try_join!(
+                    self.read_instructions(phase.clone()),
+                    self.work(phase.clone()),
+                    self.observe(phase.clone()),
+                    self.send_links(phase.clone()),
+                    self.count_views(phase.clone()),
+                    self.answer_gates(phase.clone()),
+                    self.report_state(phase.clone()),
+                    self.keep_waits(phase.clone()),
+                )
+                .map(drop)
+            };
+            let worked = tokio::select! {
+                worked = working => worked,
+                () = overdue(phase.clone()) => Ok(()),
+            };
+            stopped.notify_one();
+            worked
         };
-        let worked = tokio::select! {
-            worked = working => worked,
-            failed = self.empty_outbox() => failed,
-        };
-        worked?;
-        // It may have been cut off between the log and the table.
-        self.drain_outbox(true).await
+        // Never cut off between the log and the table: an append on its way could not be found on the log yet.
+        tokio::try_join!(working, self.empty_outbox(&stopped)).map(drop)
+    }
+
+    /// Waits that Telegram asked for before a restart hold on.
+    pub(crate) async fn resume_waits(&self) -> Result<()> {
+        self.connection.keep_waiting(self.store.waits().await?);
+        Ok(())
+    }
+
+    async fn keep_waits(&self, mut phase: watch::Receiver<Phase>) -> Result<()> {
+        let mut asked = self.connection.waits_asked();
+        while pause(&mut phase, asked.changed().map(drop)).await {
+            self.store.keep_waits(&self.connection.open_waits()).await?;
+        }
+        Ok(())
+    }
+
+    /// Someone else met an error that ends the account.
+    pub(crate) async fn ended(&self, error: Error) -> Result<()> {
+        self.noticed(error).await.map(drop)
     }
 
     fn now(&self) -> i64 {
@@ -146,7 +178,8 @@ impl Control {
         &self.account.label
     }
 
-    fn is_gone(&self) -> bool {
+    /// Whether the account is signed out or banned.
+    pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
 
@@ -178,6 +211,12 @@ impl Control {
     async fn partition_of(&self, topic: &str, chat_id: i64) -> Result<u32> {
         Ok(topics::partition_of(chat_id, self.partitions(topic).await?))
     }
+}
+
+/// Resolves when stopping takes too long.
+async fn overdue(mut phase: watch::Receiver<Phase>) {
+    _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+    tokio::time::sleep(STOP_WITHIN).await;
 }
 
 /// Waits a while; false when it is time to stop.

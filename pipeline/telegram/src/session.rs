@@ -32,6 +32,8 @@ pub struct Session {
 
 struct State {
     data: SessionData,
+    /// The owner's phone number, masked.
+    phone: Option<String>,
     /// Something changed since the file was written.
     dirty: bool,
 }
@@ -40,6 +42,9 @@ struct State {
 struct Stored {
     version: u32,
     home_dc: i32,
+    /// Masked: enough to tell accounts apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
     data_centres: Vec<StoredDc>,
     peers: Vec<StoredPeer>,
 }
@@ -75,17 +80,17 @@ impl Session {
     /// Reads the file; a missing one is a session that is not signed in, written at the first sign-in.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let data = match fs::read(&path) {
+        let (data, phone) = match fs::read(&path) {
             Ok(bytes) => parse(&bytes).map_err(|reason| Error::Session {
                 path: path.display().to_string(),
                 reason: format!("{reason}; remove it and sign in again with `tickertape login`"),
             })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => SessionData::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (SessionData::default(), None),
             Err(error) => {
                 return Err(Error::Session { path: path.display().to_string(), reason: error.to_string() });
             }
         };
-        Ok(Self { path, state: Mutex::new(State { data, dirty: false }) })
+        Ok(Self { path, state: Mutex::new(State { data, phone, dirty: false }) })
     }
 
     /// Where it is stored.
@@ -104,6 +109,18 @@ impl Session {
             Some(PeerInfo::User { id, .. }) => Some(*id),
             _ => None,
         }
+    }
+
+    /// The owner's phone number, masked, as it was when signing in.
+    pub fn phone(&self) -> Option<String> {
+        self.lock().phone.clone()
+    }
+
+    /// Remembers the owner's phone number, which is masked already.
+    pub(crate) fn set_phone(&self, masked: Option<String>) {
+        let mut state = self.lock();
+        state.dirty |= state.phone != masked;
+        state.phone = masked;
     }
 
     /// Whether the account is a bot.
@@ -132,9 +149,8 @@ impl Session {
     pub fn flush(&self) -> Result<()> {
         let mut state = self.lock();
         if state.dirty {
-            write_whole(&self.path, &render(&state.data)).map_err(|error| Error::Session {
-                path: self.path.display().to_string(),
-                reason: error.to_string(),
+            write_whole(&self.path, &render(&state.data, state.phone.as_deref())).map_err(|error| {
+                Error::Session { path: self.path.display().to_string(), reason: error.to_string() }
             })?;
             state.dirty = false;
         }
@@ -144,7 +160,7 @@ impl Session {
     /// Signs out for good: the file and what is in memory are gone.
     pub fn remove(&self) -> Result<()> {
         let mut state = self.lock();
-        *state = State { data: SessionData::default(), dirty: false };
+        *state = State { data: SessionData::default(), phone: None, dirty: false };
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::Session { path: self.path.display().to_string(), reason: error.to_string() })
@@ -265,7 +281,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(&beside, path)
 }
 
-fn render(data: &SessionData) -> Vec<u8> {
+fn render(data: &SessionData, phone: Option<&str>) -> Vec<u8> {
     let mut data_centres: Vec<StoredDc> = data
         .dc_options
         .values()
@@ -278,7 +294,8 @@ fn render(data: &SessionData) -> Vec<u8> {
         .collect();
     data_centres.sort_by_key(|dc| dc.id);
     let peers = data.peer_infos.values().filter_map(stored_peer).collect();
-    let stored = Stored { version: VERSION, home_dc: data.home_dc, data_centres, peers };
+    let phone = phone.map(str::to_owned);
+    let stored = Stored { version: VERSION, home_dc: data.home_dc, phone, data_centres, peers };
     serde_json::to_vec(&stored).expect("writing to memory cannot fail, and every key is a string")
 }
 
@@ -302,7 +319,7 @@ fn stored_peer(peer: &PeerInfo) -> Option<StoredPeer> {
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<SessionData, String> {
+fn parse(bytes: &[u8]) -> Result<(SessionData, Option<String>), String> {
     let stored: Stored = serde_json::from_slice(bytes)
         .map_err(|error| format!("not a session file (line {}, column {})", error.line(), error.column()))?;
     if stored.version != VERSION {
@@ -338,7 +355,7 @@ fn parse(bytes: &[u8]) -> Result<SessionData, String> {
         };
         data.peer_infos.insert(id, info);
     }
-    Ok(data)
+    Ok((data, stored.phone))
 }
 
 fn parse_key(hex: &str) -> Option<[u8; 256]> {
@@ -388,11 +405,13 @@ mod tests {
         session.cache_peer(channel.clone()).await.expect("kept");
         let someone = PeerInfo::User { id: 8, auth: Some(PeerAuth::from_hash(5)), bot: None, is_self: None };
         session.cache_peer(someone.clone()).await.expect("ignored");
+        session.set_phone(Some("+100…01".to_owned()));
         session.flush().expect("written");
 
         let again = Session::open(&path).expect("opens");
         assert!(again.is_signed_in() && !again.is_bot());
         assert_eq!((again.user_id(), again.channel_hash(42)), (Some(7), Some(-99)));
+        assert_eq!(again.phone().as_deref(), Some("+100…01"));
         assert_eq!(again.peer(channel.id()).await.expect("readable"), Some(channel));
         assert_eq!(again.peer(someone.id()).await.expect("readable"), None);
         let key = again.dc_option(2).expect("readable").expect("known").auth_key;
@@ -405,7 +424,7 @@ mod tests {
         let path = folder.path().join("alpha.session");
         let beside = folder.path().join("alpha.session.new");
         for left in [&path, &beside] {
-            fs::write(left, render(&SessionData::default())).expect("written");
+            fs::write(left, render(&SessionData::default(), None)).expect("written");
             fs::set_permissions(left, fs::Permissions::from_mode(0o666)).expect("set");
         }
         signed_in(&path).await;

@@ -22,12 +22,11 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::dialogs::dialogs;
 use crate::error::{Error, Result};
 
 /// Most changes in one difference, as Telegram allows people; bots may ask for more and need not.
 const DIFFERENCE_AT_MOST: i32 = 100;
-/// Dialogs on one page.
-const DIALOGS_AT_ONCE: i32 = 100;
 /// How long to stay quiet after Telegram could not be reached.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -372,7 +371,7 @@ impl Updates {
             .collect();
         let mut ahead = Vec::new();
         self.dialogs.clear();
-        for (dialog, chat) in dialogs {
+        for (dialog, chat) in dialogs.members {
             if let (tl::enums::Peer::Channel(channel), Some(pts)) = (&dialog.peer, dialog.pts) {
                 let id = channel.channel_id;
                 let ours = known.get(&id).copied().unwrap_or(pts).min(pts);
@@ -399,87 +398,6 @@ fn forget_numbers(updates: &mut [tl::enums::Update]) {
         if let tl::enums::Update::ChannelTooLong(far) = update {
             far.pts = None;
         }
-    }
-}
-
-/// Every group and channel that the account is in.
-async fn dialogs(connection: &Connection) -> Result<Vec<(tl::types::Dialog, tl::enums::Chat)>> {
-    if connection.session().is_bot() {
-        return Ok(Vec::new()); // bots have no list
-    }
-    let mut request = tl::functions::messages::GetDialogs {
-        exclude_pinned: false,
-        folder_id: None,
-        offset_date: 0,
-        offset_id: 0,
-        offset_peer: tl::enums::InputPeer::Empty,
-        limit: DIALOGS_AT_ONCE,
-        hash: 0,
-    };
-    let mut all = Vec::new();
-    loop {
-        let (dialogs, messages, chats, users, ended) = match connection.ask(&request).await? {
-            tl::enums::messages::Dialogs::Dialogs(all) => {
-                (all.dialogs, all.messages, all.chats, all.users, true)
-            }
-            tl::enums::messages::Dialogs::Slice(page) => {
-                let ended = page.dialogs.len() < DIALOGS_AT_ONCE as usize;
-                (page.dialogs, page.messages, page.chats, page.users, ended)
-            }
-            tl::enums::messages::Dialogs::NotModified(_) => return Ok(all),
-        };
-        connection.session().remember(&chats);
-        let chats: HashMap<i64, tl::enums::Chat> = chats
-            .into_iter()
-            .filter_map(|chat| Some((crate::convert::chat_facts(&chat)?.chat_id, chat)))
-            .collect();
-        let last = dialogs.iter().rev().find_map(|dialog| match dialog {
-            tl::enums::Dialog::Dialog(dialog) => Some(dialog.clone()),
-            _ => None,
-        });
-        for dialog in dialogs {
-            let tl::enums::Dialog::Dialog(dialog) = dialog else { continue };
-            let chat = chats.get(&crate::convert::marked(&dialog.peer));
-            if let Some(chat) = chat.filter(|chat| crate::convert::chat_facts(chat).is_some_and(|f| f.member))
-            {
-                all.push((dialog, chat.clone()));
-            }
-        }
-        let Some(last) = last.filter(|_| !ended) else { return Ok(all) };
-        request.exclude_pinned = true;
-        request.offset_id = last.top_message;
-        request.offset_peer = input_peer(connection, crate::convert::marked(&last.peer));
-        if let tl::enums::InputPeer::User(person) = &mut request.offset_peer {
-            person.access_hash = users.iter().find_map(|user| hash_of(user, person.user_id)).unwrap_or(0);
-        }
-        let newest = messages.iter().find(|message| {
-            message.id() == last.top_message
-                && message_peer(message) == Some(crate::convert::marked(&last.peer))
-        });
-        request.offset_date = newest.map_or(0, message_date);
-    }
-}
-
-fn hash_of(user: &tl::enums::User, id: i64) -> Option<i64> {
-    match user {
-        tl::enums::User::User(user) if user.id == id => user.access_hash,
-        _ => None,
-    }
-}
-
-fn message_peer(message: &tl::enums::Message) -> Option<i64> {
-    match message {
-        tl::enums::Message::Message(message) => Some(crate::convert::marked(&message.peer_id)),
-        tl::enums::Message::Service(service) => Some(crate::convert::marked(&service.peer_id)),
-        tl::enums::Message::Empty(empty) => empty.peer_id.as_ref().map(crate::convert::marked),
-    }
-}
-
-fn message_date(message: &tl::enums::Message) -> i32 {
-    match message {
-        tl::enums::Message::Message(message) => message.date,
-        tl::enums::Message::Service(service) => service.date,
-        tl::enums::Message::Empty(_) => 0,
     }
 }
 

@@ -122,7 +122,6 @@ impl Control {
     }
 
     async fn join(&self, link: &str) -> Result<Act, Failure> {
-        let _membership = self.membership.lock().await;
         let target = target(link)?;
         let (chat_id, joined) = match target {
             Target::Invite(hash) => {
@@ -173,7 +172,6 @@ impl Control {
     }
 
     async fn leave(&self, chat_id: i64) -> Result<Act, Failure> {
-        let _membership = self.membership.lock().await;
         let outcome = if chats::is_channel(chat_id) {
             let request = tl::functions::channels::LeaveChannel { channel: self.input_channel(chat_id) };
             self.connection.invoke(&request).await
@@ -186,8 +184,13 @@ impl Control {
             self.connection.invoke(&request).await
         };
         match outcome {
-            Err(error) if !error.is("USER_NOT_PARTICIPANT") => Err(error.into()),
-            _ => Ok(left(chat_id)),
+            Ok(_) => Ok(left(chat_id)),
+            Err(error) if error.is("USER_NOT_PARTICIPANT") => Ok(left(chat_id)),
+            Err(error) => match reason(&error) {
+                // Whom a chat has thrown out is out of it.
+                Some(FailureReason::Private | FailureReason::BannedThere) => Ok(left(chat_id)),
+                _ => Err(error.into()),
+            },
         }
     }
 

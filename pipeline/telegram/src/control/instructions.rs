@@ -47,18 +47,20 @@ impl Control {
                 if record.key != self.label().as_bytes() {
                     continue;
                 }
-                match Instruction::decode(record.value) {
-                    Ok(instruction) if instruction.account == self.label() => {
+                let wrong = match Instruction::decode(record.value) {
+                    Ok(instruction) if instruction.account != self.label() => continue,
+                    Ok(instruction) if instruction.id.contains('\0') => {
+                        "a NUL in the instruction's id".to_owned() // no table could hold it
+                    }
+                    Ok(instruction) => {
                         told.push((instruction, String::from_utf8_lossy(record.value).into_owned()));
+                        continue;
                     }
-                    Ok(_) => {}
-                    Err(error) => {
-                        let (topic, partition) = (at.topic.clone(), at.partition);
-                        let origin = Origin::Topic { topic, partition, offset: record.offset };
-                        let letter = DeadLetter::new(origin, error.to_string(), record.value);
-                        dead.push(self.dead(&letter).await?);
-                    }
-                }
+                    Err(error) => error.to_string(),
+                };
+                let (topic, partition) = (at.topic.clone(), at.partition);
+                let origin = Origin::Topic { topic, partition, offset: record.offset };
+                dead.push(self.dead(&DeadLetter::new(origin, wrong, record.value)).await?);
             }
             let reached =
                 Reached { topic: topics::INSTRUCTIONS, partition: 0, epoch, next: follower.position() };
@@ -100,6 +102,11 @@ impl Control {
     async fn execute(&self, open: Open) -> Result<()> {
         let Open { instruction, begun } = open;
         let now = self.now();
+        // Until the answer is written, or a list of chats read in between would tell of a loss.
+        let _membership = match instruction.action {
+            Action::Join { .. } | Action::Leave { .. } => Some(self.membership.lock().await),
+            _ => None,
+        };
         if self.is_gone() {
             return self
                 .fail(&instruction, FailureReason::Account, "the account is signed out or banned", None)
@@ -167,12 +174,9 @@ impl Control {
             Failure::Error(error) => self.noticed(error).await?,
         };
         match error {
-            Error::Flood { until, .. } => {
+            Error::Flood { method, until } => {
                 // Asked and refused: it did not happen.
-                for kind in kinds(&instruction.action) {
-                    let used = self.store.used(*kind).await?;
-                    self.store.use_up(*kind, used.and_wait(until)).await?;
-                }
+                self.wait(method, until).await?;
                 if until <= instruction.deadline {
                     self.store.postpone(&instruction.id, false, until).await
                 } else {
@@ -188,6 +192,17 @@ impl Control {
             }
             error => self.fail(instruction, FailureReason::Other, &error.to_string(), None).await,
         }
+    }
+
+    /// Nothing of that kind is begun before Telegram allows it.
+    pub(super) async fn wait(&self, method: &str, until: i64) -> Result<()> {
+        let kind = match method {
+            "channels.joinChannel" | "messages.importChatInvite" => Kind::Join,
+            "contacts.resolveUsername" | "messages.checkChatInvite" => Kind::Lookup,
+            _ => return Ok(()),
+        };
+        let used = self.store.used(kind).await?;
+        self.store.use_up(kind, used.and_wait(until)).await
     }
 
     async fn budget(&self, action: &Action, now: i64) -> Result<Budget> {

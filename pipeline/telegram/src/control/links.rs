@@ -62,9 +62,8 @@ impl Control {
             Err(Failure::Refused(..)) => Ok(Next::Send(None)),
             Err(Failure::Error(error)) => match self.noticed(error).await? {
                 error @ (Error::Log(_) | Error::Ledger(_)) => Err(error),
-                Error::Flood { until, .. } => {
-                    let used = self.store.used(Kind::Lookup).await?;
-                    self.store.use_up(Kind::Lookup, used.and_wait(until)).await?;
+                Error::Flood { method, until } => {
+                    self.wait(method, until).await?;
                     Ok(Next::Wait)
                 }
                 error => {

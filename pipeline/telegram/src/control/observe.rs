@@ -38,10 +38,15 @@ impl Control {
         let epoch = self.epoch(topics::MESSAGES).await?;
         let stored = self.store.position(topics::MESSAGES, partition).await?;
         let mut follower = Follower::open(Arc::clone(&self.broker), at, stored, READ_BYTES, phase).await?;
+        // Most messages are someone else's: those that do not even hold the name are not decoded.
+        let name = format!("\"{}\"", self.label());
         while let Some(batches) = follower.next().await? {
             let now = self.now();
             let mut seen = Seen::default();
             for record in batches.iter().flat_map(|batch| batch.iter()) {
+                if !std::str::from_utf8(record.value).is_ok_and(|value| value.contains(&name)) {
+                    continue;
+                }
                 // What cannot be read is attribution's to complain of, once.
                 let Ok(message) = Message::decode(record.value) else { continue };
                 let ours = message.source.kind == SourceKind::Telegram && message.source.name == self.label();

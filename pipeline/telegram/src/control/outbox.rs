@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, HashSet};
 
 use tickertape_broker::{BatchBuilder, TopicPartition};
 use tickertape_records::{ClientReport, DeadLetter, Report, SCHEMA, topics};
+use tokio::sync::Notify;
 
 use super::Control;
 use crate::error::Result;
 
 /// Records appended together.
 const AT_ONCE: i64 = 256;
+/// Records that may have been appended by a process that was killed before it removed them: one append, and those that
+/// were written beside it with lower numbers.
+const IN_DOUBT: i64 = 4 * AT_ONCE;
 /// Bytes read at once when looking for them.
 const READ_BYTES: usize = 1 << 20;
 
@@ -50,13 +54,14 @@ impl Control {
         Ok(Outgoing { topic: topic.to_owned(), partition, key, value, log_from })
     }
 
-    /// Appends whatever is put out, for ever.
-    pub(super) async fn empty_outbox(&self) -> Result<()> {
+    /// Appends whatever is put out, until nothing more will be.
+    pub(super) async fn empty_outbox(&self, stopped: &Notify) -> Result<()> {
         loop {
             self.drain_outbox(false).await?;
             tokio::select! {
                 () = self.outgoing.notified() => {}
                 () = tokio::time::sleep(self.options.pace) => {}
+                () = stopped.notified() => return self.drain_outbox(false).await,
             }
         }
     }
@@ -65,11 +70,12 @@ impl Control {
     pub(super) async fn drain_outbox(&self, in_doubt: bool) -> Result<()> {
         let mut on_log: Option<HashSet<(String, u32, Vec<u8>)>> = None;
         loop {
-            let rows = self.store.outbox(AT_ONCE).await?;
+            let first = in_doubt && on_log.is_none();
+            let rows = self.store.outbox(if first { IN_DOUBT } else { AT_ONCE }).await?;
             if rows.is_empty() {
                 return Ok(());
             }
-            if in_doubt && on_log.is_none() {
+            if first {
                 on_log = Some(self.look_for(&rows).await?);
             }
             let is_there = |record: &Outgoing| {
@@ -98,7 +104,7 @@ impl Control {
         }
     }
 
-    /// What of these is on the log. Only the first append after a start can be in doubt, so the first rows tell all.
+    /// What of these is on the log. Only the first append after a start can be in doubt, so `rows` are the first ones.
     async fn look_for(&self, rows: &[(i64, Outgoing)]) -> Result<HashSet<(String, u32, Vec<u8>)>> {
         let mut from: BTreeMap<(&str, u32), u64> = BTreeMap::new();
         for (_, record) in rows {

@@ -1,6 +1,7 @@
 //! How the account is and where: reported at the start, every few minutes, on demand, and when it ends.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use grammers_client::tl;
@@ -12,16 +13,22 @@ use super::chats::Facts;
 use super::outbox::{Outgoing, json};
 use super::store::Kind;
 use super::{Control, pause};
+use crate::dialogs::dialogs;
 use crate::error::{Error, Result};
 
-/// Dialogs in one answer.
-const DIALOGS_AT_ONCE: i32 = 100;
+/// Seconds of a wait that are not worth a report of their own.
+const SHORT_WAIT: i64 = 60;
 
 impl Control {
     pub(super) async fn report_state(&self, mut phase: watch::Receiver<Phase>) -> Result<()> {
-        let mut next = i64::MIN;
+        let (mut next, mut limited) = (i64::MIN, None);
         loop {
             let now = self.now();
+            let waits = self.connection.limited_until().filter(|until| *until > now + SHORT_WAIT);
+            if waits > limited && !self.is_gone() {
+                limited = waits;
+                self.tell(self.status().await?).await?;
+            }
             if now >= next && !self.is_gone() {
                 match self.state().await {
                     Ok(records) => {
@@ -43,10 +50,15 @@ impl Control {
             }
         }
         if !self.is_gone() {
-            let status = AccountStatus { state: AccountState::Offline, ..self.status().await? };
-            let record = self.report(Report::State(status)).await?;
-            self.store.put_out(&[record]).await?;
+            self.tell(AccountStatus { state: AccountState::Offline, ..self.status().await? }).await?;
         }
+        Ok(())
+    }
+
+    async fn tell(&self, status: AccountStatus) -> Result<()> {
+        let record = self.report(Report::State(status)).await?;
+        self.store.put_out(&[record]).await?;
+        self.outgoing.notify_one();
         Ok(())
     }
 
@@ -60,7 +72,8 @@ impl Control {
         if !self.connection.session().is_bot() {
             self.compare(&chats).await?;
         }
-        let status = AccountStatus { premium, dialogs, ..self.status().await? };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((premium, dialogs));
+        let status = self.status().await?;
         Ok(vec![self.report(Report::State(status)).await?])
     }
 
@@ -72,12 +85,15 @@ impl Control {
         let limited_until = waits.into_iter().flatten().filter(|until| *until > now).max();
         let chats: Vec<i64> = self.store.chats().await?.into_iter().map(|(chat_id, _)| chat_id).collect();
         let session = self.connection.session();
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (premium, dialogs) =
+            seen.unwrap_or_else(|| (false, u32::try_from(chats.len()).unwrap_or(u32::MAX)));
         Ok(AccountStatus {
             state: if limited_until.is_some() { AccountState::Limited } else { AccountState::Online },
             user_id: session.user_id(),
-            premium: false,
+            premium,
             bot: session.is_bot(),
-            dialogs: u32::try_from(chats.len()).unwrap_or(u32::MAX),
+            dialogs,
             chats,
             limited_until,
             joins_left: joins.left(self.account.joins(), now),
@@ -96,10 +112,7 @@ impl Control {
             reason: Some(error.to_string()),
             ..AccountStatus::default()
         };
-        let record = self.report(Report::State(status)).await?;
-        self.store.put_out(&[record]).await?;
-        self.outgoing.notify_one();
-        Ok(())
+        self.tell(status).await
     }
 
     /// Tells of chats that are new, look different, or are gone.
@@ -114,8 +127,13 @@ impl Control {
                 here.push((*chat_id, text));
             }
         }
-        let gone: Vec<i64> =
-            described.keys().copied().filter(|chat_id| !chats.contains_key(chat_id)).collect();
+        // What it was told to leave is not lost, also when the answer to that is not written yet.
+        let leaving = self.store.leaving().await?;
+        let gone: Vec<i64> = described
+            .keys()
+            .copied()
+            .filter(|chat_id| !chats.contains_key(chat_id) && !leaving.contains(chat_id))
+            .collect();
         for chat_id in &gone {
             let reason = self.why_lost(*chat_id).await?;
             records.push(self.report(Report::Lost { chat_id: *chat_id, reason }).await?);
@@ -143,78 +161,10 @@ impl Control {
 
     /// How many dialogs of every kind are open, and the channels and groups it is a member of.
     async fn dialogs(&self) -> Result<(u32, BTreeMap<i64, Facts>)> {
-        if self.connection.session().is_bot() {
-            return Ok((0, BTreeMap::new())); // bots have no list
-        }
-        let mut request = tl::functions::messages::GetDialogs {
-            exclude_pinned: false,
-            folder_id: None,
-            offset_date: 0,
-            offset_id: 0,
-            offset_peer: tl::enums::InputPeer::Empty,
-            limit: DIALOGS_AT_ONCE,
-            hash: 0,
-        };
-        let (mut members, mut seen) = (BTreeMap::new(), HashSet::new());
-        loop {
-            let (dialogs, messages, chats, users, whole) = match self.connection.invoke(&request).await? {
-                tl::enums::messages::Dialogs::Dialogs(all) => {
-                    (all.dialogs, all.messages, all.chats, all.users, true)
-                }
-                tl::enums::messages::Dialogs::Slice(page) => {
-                    (page.dialogs, page.messages, page.chats, page.users, false)
-                }
-                tl::enums::messages::Dialogs::NotModified(_) => break,
-            };
-            let facts: BTreeMap<i64, Facts> =
-                chats.iter().filter_map(|chat| self.met(chat)).map(|facts| (facts.chat_id, facts)).collect();
-            let before = seen.len();
-            let mut last = None;
-            for dialog in &dialogs {
-                let tl::enums::Dialog::Dialog(dialog) = dialog else { continue };
-                let id = marked(&dialog.peer);
-                seen.insert(id);
-                if let Some(facts) = facts.get(&id).filter(|facts| facts.member) {
-                    members.insert(id, facts.clone());
-                }
-                last = Some((id, dialog));
-            }
-            // A page that brings nothing new is the end, whatever it says.
-            let Some((id, dialog)) = last.filter(|_| !whole && seen.len() > before) else { break };
-            request.exclude_pinned = true;
-            request.offset_id = dialog.top_message;
-            request.offset_date =
-                messages.iter().find_map(|message| date(message, id, dialog.top_message)).unwrap_or(0);
-            request.offset_peer = match &dialog.peer {
-                tl::enums::Peer::User(user) => {
-                    let hash = users.iter().find_map(|known| match known {
-                        tl::enums::User::User(known) if known.id == user.user_id => known.access_hash,
-                        _ => None,
-                    });
-                    tl::types::InputPeerUser { user_id: user.user_id, access_hash: hash.unwrap_or(0) }.into()
-                }
-                _ => self.input_peer(id),
-            };
-        }
+        let dialogs = dialogs(&self.connection).await?;
         self.connection.session().flush()?;
-        Ok((u32::try_from(seen.len()).unwrap_or(u32::MAX), members))
+        let members = dialogs.members.iter().filter_map(|(_, chat)| Facts::of(chat));
+        let members = members.map(|facts| (facts.chat_id, facts)).collect();
+        Ok((u32::try_from(dialogs.open).unwrap_or(u32::MAX), members))
     }
-}
-
-fn marked(of: &tl::enums::Peer) -> i64 {
-    use tickertape_records::peer;
-    match of {
-        tl::enums::Peer::User(user) => peer::user(user.user_id),
-        tl::enums::Peer::Chat(group) => peer::group(group.chat_id),
-        tl::enums::Peer::Channel(channel) => peer::channel(channel.channel_id),
-    }
-}
-
-fn date(message: &tl::enums::Message, chat_id: i64, id: i32) -> Option<i32> {
-    let (peer, date) = match message {
-        tl::enums::Message::Message(message) => (&message.peer_id, message.date),
-        tl::enums::Message::Service(service) => (&service.peer_id, service.date),
-        tl::enums::Message::Empty(_) => return None,
-    };
-    (message.id() == id && marked(peer) == chat_id).then_some(date)
 }

@@ -2,14 +2,14 @@
 //! embedded database has one connection.
 
 use sqlx::{PgConnection, PgPool, Row};
-use tickertape_records::{Instruction, Preview};
+use tickertape_records::{Action, Instruction, Preview};
 
 use super::outbox::Outgoing;
 use crate::budget::Used;
 use crate::error::Result;
 
 /// The tables of one account.
-pub(super) struct Store {
+pub(crate) struct Store {
     pool: PgPool,
     account: String,
 }
@@ -48,7 +48,7 @@ pub(super) struct OpenLink {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Join,
     Lookup,
 }
@@ -63,7 +63,7 @@ impl Kind {
 }
 
 impl Store {
-    pub(super) fn new(pool: PgPool, account: String) -> Self {
+    pub(crate) fn new(pool: PgPool, account: String) -> Self {
         Self { pool, account }
     }
 
@@ -192,6 +192,46 @@ impl Store {
         }))
     }
 
+    /// The chats that an instruction to leave was begun for.
+    pub(super) async fn leaving(&self) -> Result<Vec<i64>> {
+        let begun: Vec<String> = sqlx::query_scalar(
+            "SELECT instruction FROM control_instructions WHERE account = $1 AND state = 'begun'",
+        )
+        .bind(&self.account)
+        .fetch_all(&self.pool)
+        .await?;
+        let chat = |text: String| match Instruction::decode(text.as_bytes()).ok()?.action {
+            Action::Leave { chat_id } => Some(chat_id),
+            _ => None,
+        };
+        Ok(begun.into_iter().filter_map(chat).collect())
+    }
+
+    /// The waits that Telegram asked for: (method, until).
+    pub(crate) async fn waits(&self) -> Result<Vec<(String, i64)>> {
+        Ok(sqlx::query_as("SELECT method, until FROM control_waits WHERE account = $1")
+            .bind(&self.account)
+            .fetch_all(&self.pool)
+            .await?)
+    }
+
+    /// Telegram asks for these waits.
+    pub(super) async fn keep_waits(&self, waits: &[(String, i64)]) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        for (method, until) in waits {
+            sqlx::query(
+                "INSERT INTO control_waits (account, method, until) VALUES ($1, $2, $3)
+                 ON CONFLICT (account, method) DO UPDATE SET until = greatest(control_waits.until, excluded.until)",
+            )
+            .bind(&self.account)
+            .bind(method)
+            .bind(until)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
     /// Not before `try_at`; `begun` when Telegram may have been asked.
     pub(super) async fn postpone(&self, id: &str, begun: bool, try_at: i64) -> Result<()> {
         sqlx::query("UPDATE control_instructions SET state = $3, try_at = $4 WHERE account = $1 AND id = $2")
@@ -259,7 +299,7 @@ impl Store {
         Ok(())
     }
 
-    pub(super) async fn used(&self, kind: Kind) -> Result<Used> {
+    pub(crate) async fn used(&self, kind: Kind) -> Result<Used> {
         let row: Option<(i64, i32, i64, i64)> = sqlx::query_as(
             "SELECT day, used, last_at, not_before FROM control_budgets WHERE account = $1 AND kind = $2",
         )
@@ -429,7 +469,7 @@ impl Store {
     }
 
     /// The chats it is in, with what was last reported of each.
-    pub(super) async fn chats(&self) -> Result<Vec<(i64, Option<String>)>> {
+    pub(crate) async fn chats(&self) -> Result<Vec<(i64, Option<String>)>> {
         Ok(sqlx::query_as("SELECT chat_id, described FROM control_chats WHERE account = $1 ORDER BY chat_id")
             .bind(&self.account)
             .fetch_all(&self.pool)

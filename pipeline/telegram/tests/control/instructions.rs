@@ -125,6 +125,50 @@ async fn a_long_flood_fails_and_nothing_is_asked_before_its_time() {
     running.stop().await;
 }
 
+/// Of a request that no budget counts: only the wait itself, kept over the restart, holds it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_outlives_the_process() {
+    const METHOD: &str = "channels.getFullChannel";
+    let Some(setup) = setup().await else { return };
+    setup.telegram.add_chat(public(1));
+    let running = setup.start();
+    setup.join("join", "https://t.me/channel1").await;
+    setup.answer("join").await;
+    setup.telegram.flood(METHOD, 1, 5000);
+    let describe = Action::Describe { chat_id: peer::channel(1) };
+    setup.tell("one", 60, describe.clone()).await;
+    assert_eq!(reason(&setup.answer("one").await), FailureReason::Flood);
+    until(|| async { setup.count("control_waits").await == 1 }).await;
+    running.kill().await;
+    let asked = setup.telegram.asked(METHOD);
+    let running = setup.start();
+    setup.tell("two", 60, describe).await;
+    assert_eq!(reason(&setup.answer("two").await), FailureReason::Flood);
+    running.stop().await;
+    assert_eq!((setup.telegram.asked(METHOD), setup.telegram.early()), (asked, 0));
+}
+
+/// As with joining: Telegram has let the account go, and the process died before it knew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_that_it_was_told_to_leave_is_not_lost() {
+    let Some(setup) = setup().await else { return };
+    setup.telegram.add_chat(public(1));
+    setup.telegram.add_member(setup.id, 1);
+    let running = setup.start();
+    until(|| async { setup.count("control_chats").await == 1 }).await;
+    setup.telegram.mute_everything(true);
+    setup.tell("leave", 60, Action::Leave { chat_id: peer::channel(1) }).await;
+    until(|| async { setup.count("control_instructions WHERE state = 'begun'").await == 1 }).await;
+    running.kill().await;
+    setup.telegram.mute_everything(false);
+    setup.telegram.ban_from(setup.id, 1);
+    let running = setup.start();
+    assert_eq!(setup.answer("leave").await, done(1));
+    running.stop().await;
+    assert!(!setup.reports().await.iter().any(|report| matches!(report, Report::Lost { .. })));
+    assert_eq!(setup.count("control_chats").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_flood_is_waited_for() {
     let Some(setup) = setup().await else { return };
@@ -298,10 +342,11 @@ async fn what_is_not_ours_or_no_instruction_costs_one_record() {
     let Some(setup) = setup().await else { return };
     setup.append(topics::INSTRUCTIONS, 0, "beta", b"{}").await;
     setup.append(topics::INSTRUCTIONS, 0, "alpha", b"not json").await;
+    setup.tell("no\0table holds this", 60, Action::Report).await;
     setup.tell("report", 60, Action::Report).await;
     setup.tell("report", 60, Action::Report).await;
     let running = setup.start();
     assert_eq!(setup.answer("report").await, Outcome::Done { chat_id: None });
     running.stop().await;
-    assert_eq!((setup.answers().await.len(), setup.dead_letters().await), (1, 1));
+    assert_eq!((setup.answers().await.len(), setup.dead_letters().await), (1, 2));
 }
