@@ -82,7 +82,7 @@ async fn answer(
             let pending: Vec<_> =
                 discovered.iter().filter(|channel| channel.is_pending(&config.manager)).collect();
             let header = ["link", "score", "language", "participants", "title", "reasons"];
-            print(&header, pending.iter().map(|channel| pending_row(channel)))
+            table::show(&header, pending.iter().map(|channel| pending_row(channel)))
         }
         ChannelsCommand::Show { channel } => {
             let target = wishes::target(channel)?;
@@ -97,7 +97,7 @@ async fn answer(
             let channel = found.with_context(|| format!("{channel} is not known"))?;
             crate::print_data(&format!("{}\n", serde_json::to_string_pretty(channel)?));
             let steps = load_transitions(pool, channel.number).await?;
-            print(
+            table::show(
                 &["at", "from", "to", "account", "reason"],
                 steps.into_iter().map(|step| {
                     vec![
@@ -119,7 +119,7 @@ async fn answer(
             });
             let channels = load_channels(pool, &states.collect::<Result<Vec<_>>>()?).await?;
             let header = ["link", "chat_id", "state", "account", "participants", "title", "reason"];
-            print(&header, channels.iter().filter(|channel| channel.same_as.is_none()).map(row))
+            table::show(&header, channels.iter().filter(|channel| channel.same_as.is_none()).map(row))
         }
         _ => Ok(()),
     }
@@ -179,13 +179,4 @@ fn pending_row(channel: &Channel) -> Vec<Option<String>> {
         Some(channel.title.clone()),
         verdict.map(|verdict| verdict.reasons.join("; ")),
     ]
-}
-
-fn print(header: &[&str], rows: impl Iterator<Item = Vec<Option<String>>>) -> Result<()> {
-    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
-    let rows: Vec<_> = rows.collect();
-    table::print(&header, &rows).or_else(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Ok(()), // `| head` has seen enough
-        _ => Err(error.into()),
-    })
 }

@@ -53,7 +53,8 @@ pub(crate) enum Command {
     /// Can be stopped or killed at any moment and run again: it goes on where it was, and nothing is lost or
     /// stored twice. Running it again on the same input adds nothing.
     Run(RunArgs),
-    /// Run everything in one process until stopped: attribution, both sinks and the manager, and read exports meanwhile.
+    /// Run everything in one process until stopped: the accounts, attribution, both sinks and the manager, and read
+    /// exports meanwhile.
     Up(UpArgs),
     /// Read exports onto the log and end; the other roles do the rest.
     Import(ImportArgs),
@@ -64,6 +65,18 @@ pub(crate) enum Command {
     Sink(SinkArgs),
     /// Decide which account follows which channel until stopped: one process does, others wait to take over.
     Manage(RoleArgs),
+    /// Follow the accounts until stopped: a role of its own. One account is followed by one process; others wait.
+    Telegram(TelegramArgs),
+    /// Sign an account in.
+    ///
+    /// Telegram sends a code, and may ask for the password of the second factor. Each is asked for at the terminal, or
+    /// taken from a file or from the environment: TELEGRAM_PHONE, TELEGRAM_CODE, TELEGRAM_PASSWORD,
+    /// TELEGRAM_BOT_TOKEN. TELEGRAM_API_ID and TELEGRAM_API_HASH, from https://my.telegram.org, are always needed.
+    Login(LoginArgs),
+    /// Sign an account out and remove its session.
+    Logout(AccountArgs),
+    /// Print what each account is allowed and how it stands; of one that is named, the chats it is in.
+    Accounts(AccountsArgs),
     /// Show the mentions in a text, the counts, the verdict and why.
     Explain(ExplainArgs),
     /// Look into the database that `run` fills.
@@ -133,7 +146,83 @@ pub(crate) struct UpArgs {
     #[arg(value_name = "PATHS")]
     pub(crate) paths: Vec<String>,
     #[command(flatten)]
+    pub(crate) first: FirstArgs,
+    #[command(flatten)]
     pub(crate) role: RoleArgs,
+}
+
+/// How much history is read of a chat that was never followed before.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FirstArgs {
+    /// Nothing posted before this day (UTC), as in 2026-01-31. Default: the whole history.
+    #[arg(long, value_name = "DATE", env = "TICKERTAPE_SINCE", value_parser = day)]
+    pub(crate) since: Option<i64>,
+    /// At most so many of its newest messages.
+    #[arg(long, value_name = "COUNT", env = "TICKERTAPE_LIMIT")]
+    pub(crate) limit: Option<u32>,
+}
+
+/// The first second of a day.
+fn day(text: &str) -> Result<i64, String> {
+    let date: chrono::NaiveDate =
+        text.parse().map_err(|_| "a date is written as in 2026-01-31".to_owned())?;
+    Ok(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TelegramArgs {
+    #[command(flatten)]
+    pub(crate) first: FirstArgs,
+    /// Answer GET /health and GET /ready on this address, as in 127.0.0.1:9464.
+    #[arg(long, value_name = "HOST:PORT", env = "TICKERTAPE_LISTEN")]
+    pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountArgs {
+    /// Which account; may be left out when there is only one.
+    pub(crate) label: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    /// Sign in as a bot, by its token. A bot sees only the chats that it was added to.
+    #[arg(long)]
+    pub(crate) bot: bool,
+    #[command(flatten)]
+    pub(crate) files: AnswerFiles,
+}
+
+/// Files with what Telegram asks for, on their first line.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerFiles {
+    /// File with the phone number.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phone_file: Option<PathBuf>,
+    /// File with the code; waited for, up to five minutes, because the code is sent only now.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) code_file: Option<PathBuf>,
+    /// File with the password of the second factor.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// File with the token of a bot.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountsArgs {
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    /// Print one JSON object a line, with all that is known.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What every role takes.

@@ -3,6 +3,7 @@
 //! `default-config.toml` is the one place for defaults and their documentation; `tickertape default-config` prints
 //! it, and a key that is not in it does not exist.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use tickertape_attribution::{BareTickers, Options, chain::ChainConfig};
 use tickertape_broker::{Retention, fluvio};
 use tickertape_coingecko::Key;
+use tickertape_telegram::Account;
 use toml::{Table, Value};
 
 use crate::data_dir::DataDir;
@@ -28,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     fluvio: fluvio::Options,
     pub(crate) database: Database,
+    pub(crate) telegram: Telegram,
     /// The manager's rules, without how texts are matched: see [`Config::manager`].
     pub(crate) manager: tickertape_manager::Options,
 }
@@ -77,6 +80,12 @@ pub(crate) struct Database {
     url_file: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Telegram {
+    pub(crate) accounts: Vec<Account>,
+}
+
 /// What keeps the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -99,6 +108,7 @@ impl Config {
                 .with_context(|| format!("in the configuration file {}", path.display()))?;
         }
         overlay_environment(&mut merged, |name| std::env::var(name).ok())?;
+        name_accounts(&mut merged);
         let config: Self = merged.try_into().context("the configuration does not fit")?;
         config.check()?;
         Ok(config)
@@ -113,7 +123,29 @@ impl Config {
         }
         self.engine()?;
         self.manager()?.check()?;
+        let mut labels = BTreeSet::new();
+        for account in &self.telegram.accounts {
+            account.check()?;
+            if !labels.insert(&account.label) {
+                bail!("there are two accounts {:?}; each needs a label of its own", account.label);
+            }
+        }
         Ok(())
+    }
+
+    /// The account with this label; without one, the only account there is.
+    pub(crate) fn account(&self, label: Option<&str>) -> Result<&Account> {
+        let accounts = &self.telegram.accounts;
+        let labels = || accounts.iter().map(|account| account.label.as_str()).collect::<Vec<_>>().join(", ");
+        match (label, accounts.as_slice()) {
+            (_, []) => bail!("{}", crate::following::NONE),
+            (None, [only]) => Ok(only),
+            (None, _) => bail!("which account? There are {}", labels()),
+            (Some(label), _) => accounts
+                .iter()
+                .find(|account| account.label == label)
+                .with_context(|| format!("there is no account {label:?}; there are {}", labels())),
+        }
     }
 
     /// The manager's rules.
@@ -220,6 +252,16 @@ fn secret(variable: &str, key: &str, file: &str) -> Result<Option<String>> {
     }
 }
 
+/// A label alone is an account: the environment can say no more.
+fn name_accounts(config: &mut Table) {
+    let accounts = config.get_mut("telegram").and_then(|section| section.get_mut("accounts"));
+    for account in accounts.and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Value::String(label) = account {
+            *account = Value::Table(Table::from_iter([("label".to_owned(), Value::String(label.clone()))]));
+        }
+    }
+}
+
 /// Puts `given` over `base`; only keys that `base` knows.
 fn overlay(base: &mut Table, given: Table) -> Result<()> {
     for (section, keys) in given {
@@ -296,6 +338,44 @@ mod tests {
     }
 
     #[test]
+    fn accounts_are_tables_or_labels_and_each_has_its_own() {
+        let read = |text: &str| -> Result<Config> {
+            let mut table = defaults();
+            overlay(&mut table, text.parse().expect("TOML"))?;
+            name_accounts(&mut table);
+            let config: Config = table.try_into()?;
+            config.check()?;
+            Ok(config)
+        };
+        let config =
+            read("[[telegram.accounts]]\nlabel = \"alpha\"\njoins_a_day = 5\n[[telegram.accounts]]\nlabel = \"beta\"")
+                .expect("fits");
+        let allowed: Vec<_> = config.telegram.accounts.iter().map(|account| account.joins_a_day).collect();
+        assert_eq!(allowed, [5, 20]);
+        assert_eq!(config.account(Some("beta")).expect("is there").label, "beta");
+        let error = config.account(None).expect_err("two of them").to_string();
+        assert!(error.contains("alpha, beta"), "{error}");
+        assert_eq!(
+            read("[telegram]\naccounts = [\"alpha\"]").expect("fits").account(None).expect("one").label,
+            "alpha"
+        );
+        for wrong in [
+            "[telegram]\naccounts = [\"alpha\", \"alpha\"]",
+            "[telegram]\naccounts = [\"../alpha\"]",
+            "[[telegram.accounts]]\njoins_a_day = 5",
+            "[[telegram.accounts]]\nlabel = \"alpha\"\napi_hash = \"a secret\"",
+        ] {
+            let error = read(wrong).expect_err(wrong);
+            assert!(!format!("{error:#}").contains("a secret"), "{error:#}");
+        }
+        assert!(defaults_config().account(None).is_err());
+    }
+
+    fn defaults_config() -> Config {
+        defaults().try_into().expect("fits")
+    }
+
+    #[test]
     fn every_key_can_be_set_by_environment() {
         let mut table = defaults();
         overlay_environment(&mut table, |name| {
@@ -305,6 +385,7 @@ mod tests {
                 "APPROVE",
                 "WHEN_INACTIVE",
                 "CHANNELS",
+                "ACCOUNTS",
                 "LANGUAGES",
                 "ENGINE",
                 "CHECKPOINTS",

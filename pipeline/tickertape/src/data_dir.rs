@@ -30,6 +30,11 @@ impl DataDir {
         self.0.join("postgres")
     }
 
+    /// The session files of the accounts, secrets all of them.
+    pub(crate) fn sessions(&self) -> PathBuf {
+        self.0.join("sessions")
+    }
+
     /// The Parquet files.
     pub(crate) fn archive(&self) -> PathBuf {
         self.0.join("archive")

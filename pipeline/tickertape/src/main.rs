@@ -3,6 +3,7 @@
 //! The way of a message: [`pipeline`] wires import → log → attribution → log → Postgres and Parquet, each a crate
 //! of its own; this binary only reads the command line and shows what came of it.
 
+mod accounts;
 mod channels;
 mod cli;
 mod coin_lists;
@@ -15,9 +16,11 @@ mod deployment;
 mod doctor;
 mod engine;
 mod explain;
+mod following;
 mod lease;
 mod log_copy;
 mod logging;
+mod login;
 mod partitions;
 mod pipeline;
 mod process;
@@ -79,6 +82,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             serve::role(role, args).await.map(|()| ExitCode::SUCCESS)
         }
         Command::Manage(args) => serve::role(Role::Manage, &args).await.map(|()| ExitCode::SUCCESS),
+        Command::Telegram(args) => serve::telegram(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Login(args) => login::login(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Logout(args) => login::logout(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Accounts(args) => accounts::run(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Up(args) => serve::up(&args).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Db(args) => db::run(&args).await.map(|()| ExitCode::SUCCESS),

@@ -1,4 +1,5 @@
-//! The roles: `import`, `attribute`, `sink postgres`, `sink parquet`, `manage`, and `up`, which is all of them.
+//! The roles: `import`, `attribute`, `sink postgres`, `sink parquet`, `manage`, `telegram`, and `up`, which is all of
+//! them.
 //!
 //! Each goes on until it is stopped, except `import`, which ends with its files.
 
@@ -9,12 +10,13 @@ use anyhow::{Context, Result};
 use tickertape_broker::Phase;
 use tickertape_http::Health;
 use tickertape_sinks::postgres::Database;
+use tickertape_telegram::FirstBackfill;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::cli::{ImportArgs, RoleArgs, UpArgs};
+use crate::cli::{FirstArgs, ImportArgs, RoleArgs, TelegramArgs, UpArgs};
 use crate::coin_lists;
 use crate::config::Config;
 use crate::lease::{Holding, hold};
@@ -22,7 +24,7 @@ use crate::partitions::Partitions;
 use crate::process::{Process, Unasked};
 use crate::signals::{STOP_WITHIN, advance, stop_on_signal, stopping};
 use crate::stages::{Role, Stages};
-use crate::{progress, summary};
+use crate::{following, progress, summary};
 
 /// How often log and database are asked whether they answer.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -46,11 +48,30 @@ pub(crate) async fn import(args: &ImportArgs) -> Result<summary::Ending> {
     Ok(summary::Ending::of(imported.stopped, &imported))
 }
 
+impl From<&FirstArgs> for FirstBackfill {
+    fn from(args: &FirstArgs) -> Self {
+        Self { since: args.since, limit: args.limit }
+    }
+}
+
 /// Runs one role until stopped.
 pub(crate) async fn role(role: Role, args: &RoleArgs) -> Result<()> {
     let process = Process::open(&args.common, Unasked::Newest).await?;
     let mut service = Service::start(process, args.listen.as_deref()).await?;
     service.hold(role, args.partitions.clone());
+    service.run().await
+}
+
+/// Follows the accounts until stopped.
+pub(crate) async fn telegram(args: &TelegramArgs) -> Result<()> {
+    let process = Process::open(&args.common, Unasked::Newest).await?;
+    let accounts = &process.stages.accounts;
+    if accounts.keys().is_empty() {
+        anyhow::bail!(following::NONE);
+    }
+    accounts.bound((&args.first).into());
+    let mut service = Service::start(process, args.listen.as_deref()).await?;
+    service.hold(Role::Telegram, None);
     service.run().await
 }
 
@@ -70,9 +91,15 @@ pub(crate) async fn up(args: &UpArgs) -> Result<()> {
             refreshing.await.context("refreshing the coin list stopped")
         });
     }
+    let accounts = &service.process.stages.accounts;
+    accounts.bound((&args.first).into());
+    if accounts.keys().is_empty() {
+        eprintln!("{}", following::NONE);
+    }
     for role in Role::ALL {
-        // The manager's one partition is none of those that messages lie in.
-        service.hold(role, args.role.partitions.clone().filter(|_| role != Role::Manage));
+        // The manager's one partition and the accounts are none of those that messages lie in.
+        let by_chat = !matches!(role, Role::Manage | Role::Telegram);
+        service.hold(role, args.role.partitions.clone().filter(|_| by_chat));
     }
     let (stages, phase) = (service.process.stages.clone(), service.stop.subscribe());
     service.tasks.spawn(async move {
@@ -163,6 +190,9 @@ async fn probe(stages: Arc<Stages>, health: Arc<Health>) {
                 Err(_) => Err("no answer".to_owned()),
             },
         );
+        for (label, said) in stages.accounts.said() {
+            health.set(format!("account {label}"), Ok(said));
+        }
         if let Some(Ok(database)) = stages.opening.peek() {
             health.set("database", database_answers(database).await);
         }

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::following::Accounts;
 use crate::progress::Counters;
 
 /// The database, once it is open; every sink waits for the same one.
@@ -35,6 +36,8 @@ pub(crate) enum Role {
     Parquet,
     /// Who follows what: one process of all has it.
     Manage,
+    /// Telegram → `messages` and the manager's topics. Its partitions are the accounts, by [`Accounts::keys`].
+    Telegram,
 }
 
 /// What the stages of this process share.
@@ -45,13 +48,15 @@ pub(crate) struct Stages {
     attribution: tickertape_attributor::Options,
     archive: Archive,
     manager: tickertape_manager::Options,
+    pub(crate) accounts: Accounts,
 }
 
 impl Role {
     /// Those that `run` drains, in the order of the data flow.
     pub(crate) const DRAINED: [Self; 3] = [Self::Attribute, Self::Postgres, Self::Parquet];
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Attribute, Self::Postgres, Self::Parquet, Self::Manage];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Attribute, Self::Postgres, Self::Parquet, Self::Manage, Self::Telegram];
 
     fn topics(self) -> &'static [&'static str] {
         match self {
@@ -59,6 +64,7 @@ impl Role {
             Self::Postgres => &postgres::TOPICS,
             Self::Parquet => &parquet::TOPICS,
             Self::Manage => &[topics::INSTRUCTIONS],
+            Self::Telegram => &[],
         }
     }
 }
@@ -71,6 +77,7 @@ impl fmt::Display for Role {
             Self::Postgres => "sink postgres",
             Self::Parquet => "sink parquet",
             Self::Manage => "manage",
+            Self::Telegram => "telegram",
         })
     }
 }
@@ -96,6 +103,7 @@ impl Stages {
             },
             archive: Archive::local(&data.archive())?,
             manager: config.manager()?,
+            accounts: Accounts::new(&config.telegram.accounts, data)?,
         })
     }
 
@@ -113,6 +121,10 @@ impl Stages {
     ///
     /// Dropped, it stops at once: nothing stored is lost, the rest is read again.
     pub(crate) async fn run(&self, role: Role, partition: u32, phase: watch::Receiver<Phase>) -> Result<()> {
+        if role == Role::Telegram {
+            let (broker, opening) = (self.broker.clone(), self.opening.clone());
+            return self.accounts.follow(partition, broker, opening, phase).await;
+        }
         let mut tasks = JoinSet::new();
         for topic in role.topics() {
             let at = TopicPartition::new(*topic, partition);
@@ -156,6 +168,7 @@ impl Stages {
                 }
                 .boxed()
             }
+            Role::Telegram => futures::future::ready(Ok(())).boxed(), // it has no topic to follow
             Role::Manage => {
                 let (opening, options) = (self.opening.clone(), self.manager.clone());
                 async move {

@@ -8,6 +8,16 @@ use std::io::{self, IsTerminal, Write};
 /// Widest a column is drawn on a terminal, in characters.
 const WIDEST: usize = 60;
 
+/// Prints rows; a reader that went away (`| head`) has seen enough.
+pub(crate) fn show(header: &[&str], rows: impl Iterator<Item = Vec<Option<String>>>) -> anyhow::Result<()> {
+    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let rows: Vec<_> = rows.collect();
+    print(&header, &rows).or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error.into()),
+    })
+}
+
 /// Writes rows to standard output, the header first.
 pub(crate) fn print(header: &[String], rows: &[Vec<Option<String>>]) -> io::Result<()> {
     let stdout = io::stdout();

@@ -32,6 +32,22 @@ pub(crate) struct Holding {
     pub(crate) health: Arc<Health>,
 }
 
+impl Holding {
+    /// Whether the partitions are divided among the processes of this role. Accounts are not: their sessions lie where
+    /// they lie, so whoever has one takes it when it is free.
+    fn shares(&self) -> bool {
+        self.told.is_none() && self.role != Role::Telegram
+    }
+
+    fn say(&self, held: &[u32], of: usize) {
+        let said = match self.role {
+            Role::Telegram => format!("{} of {of} accounts", held.len()),
+            _ => format!("partitions {held:?} of {of}"),
+        };
+        self.health.set(self.role.to_string(), Ok(said));
+    }
+}
+
 /// Why the work under a lease ended.
 enum Ended {
     /// The process stops; everything was handed on.
@@ -45,8 +61,10 @@ enum Ended {
 /// # Errors
 /// When a stage failed for good, or without leases when there is no such partition.
 pub(crate) async fn hold(holding: Holding) -> Result<()> {
-    let count = holding.stages.partitions(holding.role).await?;
-    let partitions = Partitions::among(holding.told.as_ref(), count)?;
+    let partitions = match holding.role {
+        Role::Telegram => holding.stages.accounts.keys(),
+        role => Partitions::among(holding.told.as_ref(), holding.stages.partitions(role).await?)?,
+    };
     let Some(server) = &holding.server else { return hold_alone(&holding, &partitions).await };
     loop {
         let lost = match Lease::open(server, holding.role).await {
@@ -73,7 +91,7 @@ async fn hold_alone(holding: &Holding, partitions: &BTreeSet<u32>) -> Result<()>
         let (stages, role, phase) = (holding.stages.clone(), holding.role, holding.phase.clone());
         tasks.spawn(async move { stages.run(role, partition, phase).await });
     }
-    holding.health.set(holding.role.to_string(), Ok(format!("partitions {partitions:?}")));
+    holding.say(&partitions.iter().copied().collect::<Vec<_>>(), partitions.len());
     while let Some(ended) = tasks.join_next().await {
         ended??;
     }
@@ -104,7 +122,7 @@ impl<'a> Leased<'a> {
     }
 
     async fn work(&mut self) -> Result<Ended> {
-        if self.holding.told.is_none()
+        if self.holding.shares()
             && let Err(error) = self.lease.share(true).await
         {
             return Ok(Ended::Lost(error));
@@ -157,9 +175,9 @@ impl<'a> Leased<'a> {
         if ends {
             return Ok(());
         }
-        let decision = match self.holding.told {
-            Some(_) => take_all(self.partitions, &view),
-            None => decide(self.partitions, &view, &self.giving),
+        let decision = match self.holding.shares() {
+            true => decide(self.partitions, &view, &self.giving),
+            false => take_all(self.partitions, &view),
         };
         for partition in decision.give {
             if let Some(stage) = self.held.get(&partition) {
@@ -173,8 +191,7 @@ impl<'a> Leased<'a> {
             }
         }
         let held: Vec<u32> = self.held.keys().copied().collect();
-        let of = self.partitions.len();
-        self.holding.health.set(self.holding.role.to_string(), Ok(format!("partitions {held:?} of {of}")));
+        self.holding.say(&held, self.partitions.len());
         Ok(())
     }
 
