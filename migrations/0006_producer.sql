@@ -24,7 +24,7 @@ CREATE TABLE producer_gaps (
     chat_id   bigint      NOT NULL,
     from_id   bigint      NOT NULL,
     to_id     bigint      NOT NULL,
-    next_id   bigint      NOT NULL,
+    missing   int8multirange NOT NULL,
     why       text        NOT NULL,
     state     text        NOT NULL,
     reason    text,
@@ -39,7 +39,7 @@ CREATE INDEX producer_gaps_open ON producer_gaps (account, chat_id) WHERE state 
 COMMENT ON TABLE producer_gaps IS 'The gap ledger: ranges of message ids that were missed, and what became of them.';
 COMMENT ON COLUMN producer_gaps.from_id IS 'First id of the range.';
 COMMENT ON COLUMN producer_gaps.to_id IS 'Last id of the range.';
-COMMENT ON COLUMN producer_gaps.next_id IS 'First id of it that is still missing; behind to_id once it is closed.';
+COMMENT ON COLUMN producer_gaps.missing IS 'Its ids that are still missing; empty once it is closed.';
 COMMENT ON COLUMN producer_gaps.why IS 'first, skipped, behind or too_long: see docs/telegram.md.';
 COMMENT ON COLUMN producer_gaps.state IS 'open: being fetched; closed: each id is on the log or gone; refused: Telegram does not give it, see reason.';
 COMMENT ON COLUMN producer_gaps.reason IS 'Telegram''s words, when it is refused.';

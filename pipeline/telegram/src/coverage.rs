@@ -50,8 +50,9 @@ pub(crate) struct Gap {
     pub(crate) to: i64,
     pub(crate) why: Why,
     pub(crate) opened_at: i64,
-    /// The first id in it that is still missing; behind `to` when it is closed.
-    pub(crate) next: i64,
+    /// Its ids that are still missing. The others are on the log, or gone: a message that was heard inside a gap may be
+    /// deleted before the gap is closed, and the log has to learn of that.
+    pub(crate) left: Ranges,
     /// How many of its ids turned out to be gone.
     pub(crate) gone: i64,
     /// As it is in the ledger already.
@@ -60,7 +61,7 @@ pub(crate) struct Gap {
 
 impl Gap {
     pub(crate) fn is_closed(&self) -> bool {
-        self.next > self.to
+        self.left.is_empty()
     }
 }
 
@@ -171,7 +172,7 @@ impl Coverage {
         gaps.sort_by_key(|gap| gap.from);
         for gap in gaps {
             chat.reach(gap.from - 1, Why::Behind, now);
-            chat.missing.insert(gap.next, gap.to);
+            gap.left.iter().for_each(|(from, to)| chat.missing.insert(from, to));
             chat.top = chat.top.max(gap.to);
             chat.gaps.push(gap);
         }
@@ -232,7 +233,7 @@ impl Coverage {
         self.missing = self.missing.without(&unwanted);
         for gap in &mut self.gaps {
             gap.from = gap.from.max(floor.min(gap.to + 1));
-            gap.next = gap.next.max(gap.from);
+            gap.left.remove(1, floor - 1);
         }
         self.gaps.retain(|gap| gap.from <= gap.to);
         self.doubt.remove(1, floor - 1);
@@ -289,7 +290,8 @@ impl Coverage {
             let why = if self.floor.is_none() { Why::First } else { why };
             let (from, to) = (self.top + 1, top);
             self.missing.insert(from, to);
-            self.gaps.push(Gap { from, to, why, opened_at: now, next: from, gone: 0, stored: false });
+            let left = self.missing.within(from, to);
+            self.gaps.push(Gap { from, to, why, opened_at: now, left, gone: 0, stored: false });
             self.top = top;
             self.dirty = true;
         }
@@ -374,8 +376,9 @@ impl Coverage {
         for id in found {
             absent.remove(*id, *id);
         }
-        // What is on its way to the log was there a moment ago: if it is gone now, that is heard.
-        let absent = absent.without(&self.in_flight).without(&self.gone);
+        // What is on its way to the log was there a moment ago, and may have come behind this page.
+        let unclear = absent.without(&absent.without(&self.in_flight));
+        let absent = absent.without(&self.in_flight);
         let mut settled = Settled::default();
         for (from, to) in self.missing_of(&absent).iter() {
             match self.dense {
@@ -393,6 +396,7 @@ impl Coverage {
             }
             if doubt == self.doubts {
                 self.doubt.remove(fetch.from, upto);
+                unclear.iter().for_each(|(from, to)| self.doubt.insert(from, to));
                 settled.looked = Some((fetch.from, upto));
             }
         }
@@ -441,10 +445,9 @@ impl Coverage {
         let mut changed = Vec::new();
         for gap in &mut self.gaps {
             loose.remove(gap.from, gap.to);
-            let next =
-                self.missing.within(gap.from, gap.to).iter().next().map_or(gap.to + 1, |(first, _)| first);
-            if next != gap.next || !gap.stored {
-                gap.next = next;
+            let left = self.missing.within(gap.from, gap.to);
+            if left != gap.left || !gap.stored {
+                gap.left = left;
                 gap.stored = true;
                 changed.push(gap.clone());
             }
@@ -456,3 +459,6 @@ impl Coverage {
         Some((snapshot, changed, std::mem::take(&mut self.gone_unstored)))
     }
 }
+
+#[cfg(test)]
+mod model;

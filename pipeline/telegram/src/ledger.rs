@@ -111,21 +111,21 @@ async fn write_gaps(
     };
     sqlx::query(
         "INSERT INTO producer_gaps
-            (account, chat_id, from_id, to_id, next_id, gone, opened_at, why, state, reason, closed_at)
-         SELECT $1, chat, from_id, to_id, next_id, gone, to_timestamp(opened), why, state, reason,
+            (account, chat_id, from_id, to_id, missing, gone, opened_at, why, state, reason, closed_at)
+         SELECT $1, chat, from_id, to_id, missing::int8multirange, gone, to_timestamp(opened), why, state, reason,
                 CASE WHEN state = 'closed' THEN to_timestamp($11) END
-         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
                      $8::text[], $9::text[], $10::text[])
-              AS gap (chat, from_id, to_id, next_id, gone, opened, why, state, reason)
+              AS gap (chat, from_id, to_id, missing, gone, opened, why, state, reason)
          ON CONFLICT (account, chat_id, from_id, to_id) DO UPDATE
-         SET next_id = excluded.next_id, gone = excluded.gone, state = excluded.state, reason = excluded.reason,
+         SET missing = excluded.missing, gone = excluded.gone, state = excluded.state, reason = excluded.reason,
              why = excluded.why, closed_at = excluded.closed_at",
     )
     .bind(account)
     .bind(column(|(chat, ..)| *chat))
     .bind(column(|(_, gap, _)| gap.from))
     .bind(column(|(_, gap, _)| gap.to))
-    .bind(column(|(_, gap, _)| gap.next))
+    .bind(gaps.iter().map(|(_, gap, _)| multirange(&gap.left)).collect::<Vec<_>>())
     .bind(column(|(_, gap, _)| gap.gone))
     .bind(column(|(_, gap, _)| gap.opened_at))
     .bind(gaps.iter().map(|(_, gap, _)| gap.why.name()).collect::<Vec<_>>())
@@ -135,6 +135,12 @@ async fn write_gaps(
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// As PostgreSQL reads it: `{[3,5),[9,10)}` are 3, 4 and 9.
+fn multirange(ids: &Ranges) -> String {
+    let ranges: Vec<String> = ids.iter().map(|(from, to)| format!("[{from},{})", to + 1)).collect();
+    format!("{{{}}}", ranges.join(","))
 }
 
 /// Reads the chats of an account as they were stored.
@@ -150,9 +156,12 @@ pub(crate) async fn read(
     .bind(account)
     .fetch_all(pool)
     .await?;
-    let open: Vec<(i64, i64, i64, i64, i64, f64, String)> = sqlx::query_as(
-        "SELECT chat_id, from_id, to_id, next_id, gone, extract(epoch FROM opened_at)::float8, why
-         FROM producer_gaps WHERE account = $1 AND state <> 'closed'",
+    // A row for each range that is missing, the gaps in order.
+    let open: Vec<(i64, i64, i64, i64, f64, String, i64, i64)> = sqlx::query_as(
+        "SELECT chat_id, from_id, to_id, gone, extract(epoch FROM opened_at)::float8, why,
+                lower(missing_range), upper(missing_range) - 1
+         FROM producer_gaps, unnest(missing) AS missing_range
+         WHERE account = $1 AND state <> 'closed' ORDER BY chat_id, from_id, to_id",
     )
     .bind(account)
     .fetch_all(pool)
@@ -168,10 +177,15 @@ pub(crate) async fn read(
     .fetch_all(pool)
     .await?;
     let mut gaps: HashMap<i64, Vec<Gap>> = HashMap::new();
-    for (chat, from, to, next, gone, opened, why) in open {
-        let why = Why::parse(&why);
-        let gap = Gap { from, to, why, opened_at: opened as i64, next, gone, stored: true };
-        gaps.entry(chat).or_default().push(gap);
+    for (chat, from, to, gone, opened, why, first, last) in open {
+        let of_chat = gaps.entry(chat).or_default();
+        if of_chat.last().is_none_or(|gap| (gap.from, gap.to) != (from, to)) {
+            let (why, left) = (Why::parse(&why), Ranges::default());
+            of_chat.push(Gap { from, to, why, opened_at: opened as i64, left, gone, stored: true });
+        }
+        if let Some(gap) = of_chat.last_mut() {
+            gap.left.insert(first, last);
+        }
     }
     let mut gone: HashMap<i64, Ranges> = HashMap::new();
     for (chat, from, to) in absent {

@@ -3,7 +3,7 @@
 //! Producers append at least once. The stages behind know a message by chat and id and its version by the edit date, and
 //! drop what they have seen; an event is known by chat and id. So repeats are counted and forgiven, and nothing else is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -92,7 +92,7 @@ impl Log {
 
     /// Exactly what Telegram holds: each message in its last version, each deletion of what was ever read.
     pub(crate) fn compare(&self, setting: &Setting) -> Result<()> {
-        let mut expected = HashMap::new();
+        let mut expected = BTreeMap::new();
         for id in &setting.channels {
             let world = setting.telegram.chat(*id);
             expected.extend(
@@ -102,9 +102,16 @@ impl Log {
                     .map(|(message, is)| ((peer::channel(*id), i64::from(message)), is)),
             );
         }
-        let wrong: Vec<String> =
-            expected.iter().filter_map(|(identity, is)| self.differs(*identity, is)).collect();
-        ensure!(wrong.is_empty(), "{} differ from Telegram, such as {}", wrong.len(), wrong[0]);
+        let mut wrong: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for (identity, is) in &expected {
+            if let Some(difference) = self.differs(*identity, is) {
+                wrong.entry(identity.0).or_default().push(difference);
+            }
+        }
+        for (chat, differences) in &wrong {
+            println!("{chat}: {} differ from Telegram, such as {}", differences.len(), differences[0]);
+        }
+        ensure!(wrong.is_empty(), "{} channels differ from Telegram", wrong.len());
         let unknown =
             self.messages.keys().chain(&self.events).find(|identity| !expected.contains_key(identity));
         ensure!(unknown.is_none(), "{unknown:?} was never posted");
@@ -182,6 +189,18 @@ pub(crate) async fn to_do(setting: &Setting) -> Result<Option<String>> {
         }
     }
     Ok(None)
+}
+
+/// The open gaps of one of the chats that have any, and its row, for whoever looks for the reason.
+pub(crate) async fn tell(pool: &PgPool) -> Result<()> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT gap::text FROM producer_gaps gap WHERE state <> 'closed'
+         UNION ALL SELECT chat::text FROM producer_chats chat WHERE pts IS NULL LIMIT 20",
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.iter().for_each(|(row,)| println!("{row}"));
+    Ok(())
 }
 
 /// How many gaps there were, by why.
