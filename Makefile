@@ -12,11 +12,14 @@ export TICKERTAPE_SHARED
 FIGURES ?= end-to-end parents matching attribution coin-swap log postgres parquet
 # How many times `make crash-test` drains its input under kills.
 N ?= 10
+# How many messages `make telegram-test` posts, and how often it kills the producer.
+MESSAGES ?= 100000
+KILLS ?= 20
 # How many records `make fluvio-bench` writes for each figure.
 RECORDS ?= 1000000
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build smartmodule smartmodule-bench test crash-test manager-orders manager-sim fluvio-test fluvio-bench bench lint fmt \
+.PHONY: help run build smartmodule smartmodule-bench test crash-test manager-orders manager-sim telegram-test telegram-bench fluvio-test fluvio-bench bench lint fmt \
 	wasm-check deny clean
 
 help: ## Show this list
@@ -47,6 +50,14 @@ manager-orders: ## The manager with a scripted producer, to the same end from fi
 
 manager-sim: ## Thirty days of 10,000 channels and 50 accounts, every decision checked
 	cargo run --release --package tickertape-manager --example simulation
+
+telegram-test: ## Kill the producer KILLS times while Telegram goes wrong, check that nothing is lost (MESSAGES=10000, SEED=1)
+	cargo build --release --package tickertape-telegram-storm
+	$(TARGET_DIR)/release/tickertape-telegram-storm storm --messages $(MESSAGES) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+telegram-bench: ## From the push on Telegram's socket to the record on the topic, and the producer's memory
+	cargo build --release --package tickertape-telegram-storm
+	$(TARGET_DIR)/release/tickertape-telegram-storm bench
 
 fluvio-test: ## Test on a Fluvio cluster: TICKERTAPE_FLUVIO=host:port, and TICKERTAPE_FLUVIO_RUN=fluvio-run for kills
 	cargo test --release --package tickertape-broker --test fluvio -- --nocapture
