@@ -121,8 +121,10 @@ pub(crate) struct Coverage {
     /// Id → edit date of the version on the log, of the newest ones only; 0 when never edited.
     versions: BTreeMap<i64, i64>,
     gaps: Vec<Gap>,
-    /// Everything up to this number of the channel's changes is on the log, unless in doubt.
+    /// Everything up to this number of the channel's changes is on the log, unless in doubt or not anchored.
     pts: Option<i32>,
+    /// The changes are heard without a hole, from the stored number or from where the list of dialogs was told.
+    anchored: bool,
     /// Edits or deletions of these may have been missed; still to be looked at.
     doubt: Ranges,
     /// As `doubt`, with those that were looked at and are not on the log yet.
@@ -147,6 +149,7 @@ impl Coverage {
             versions: BTreeMap::new(),
             gaps: Vec::new(),
             pts: None,
+            anchored: false,
             doubt: Ranges::default(),
             doubted: Ranges::default(),
             doubts: 0,
@@ -154,7 +157,7 @@ impl Coverage {
         }
     }
 
-    /// A chat as it was stored. [`Self::find`] is told what the log holds beyond that, then [`Self::resume`].
+    /// A chat as it was stored. [`Self::find`] is told what the log holds beyond that.
     pub(crate) fn restore(
         dense: bool,
         window: i64,
@@ -165,6 +168,7 @@ impl Coverage {
     ) -> Self {
         let mut chat = Self::new(dense, window);
         (chat.top, chat.floor, chat.pts) = (snapshot.last_id, Some(snapshot.floor), snapshot.pts);
+        chat.anchored = snapshot.pts.is_some();
         chat.gone = gone;
         if let Some(from) = snapshot.doubt_from {
             chat.doubted.insert(from, snapshot.last_id);
@@ -198,11 +202,18 @@ impl Coverage {
         self.dirty = true;
     }
 
-    /// Everything that is known from before has been told: doubts that are not settled are taken up again.
-    pub(crate) fn resume(&mut self) {
-        if self.dense && (self.pts.is_none() || !self.doubted.is_empty()) {
+    /// From here on changes are heard without a hole. Where there was no number to go on from, those before were not:
+    /// only what is looked at from now on is sure to be as it is.
+    pub(crate) fn anchor(&mut self) {
+        if !std::mem::replace(&mut self.anchored, true) {
             self.doubt();
         }
+    }
+
+    /// The changes of the channel are not told to us any more.
+    pub(crate) fn adrift(&mut self) {
+        self.anchored = false;
+        self.dirty = true;
     }
 
     pub(crate) fn top(&self) -> i64 {
@@ -210,7 +221,7 @@ impl Coverage {
     }
 
     pub(crate) fn pts(&self) -> Option<i32> {
-        self.pts.filter(|_| self.doubted.is_empty())
+        self.pts.filter(|_| self.anchored && self.doubted.is_empty())
     }
 
     pub(crate) fn is_started(&self) -> bool {

@@ -115,9 +115,6 @@ impl Desk {
                 desk.chat(chat_id).coverage.find(found, now);
             }
         }
-        for chat in desk.chats.values_mut() {
-            chat.coverage.resume();
-        }
         desk
     }
 
@@ -224,9 +221,10 @@ impl Desk {
                 let chat = self.chat(chat_id);
                 chat.facts = Some(facts);
                 if chat.refused.take().is_some() {
-                    // Its difference may have been refused as well: the number below does not speak for us.
                     chat.coverage.restate();
-                    chat.coverage.doubt();
+                }
+                if pts.is_some() {
+                    chat.coverage.anchor();
                 }
                 chat.coverage.reach(i64::from(top_message), Why::Behind, now);
                 outgoing.meaning.applied.extend(pts.map(|pts| (chat_id, pts)));
@@ -473,6 +471,7 @@ impl Desk {
         let chat = self.chat(chat_id);
         chat.refused = Some(error.to_string());
         chat.coverage.restate();
+        chat.coverage.adrift();
     }
 
     fn look(&self) {

@@ -97,8 +97,8 @@ struct Model {
     changes: Vec<Change>,
     // the producer
     coverage: Coverage,
-    /// How many changes were heard, or given up as too many.
-    heard: usize,
+    /// How many changes were heard, or given up; none before there is a number to go on from.
+    heard: Option<usize>,
     asked: Option<Asked>,
     appends: VecDeque<Append>,
     // what survives
@@ -116,7 +116,7 @@ impl Model {
             versions: 0,
             changes: Vec::new(),
             coverage,
-            heard: 0,
+            heard: None,
             asked: None,
             appends: VecDeque::new(),
             log: Vec::new(),
@@ -151,18 +151,23 @@ impl Model {
                 }
             }
             Step::Hear(count) => self.hear(count),
+            Step::TooLong if self.heard.is_none() => {}
             Step::TooLong => {
                 let top = self.messages.keys().next_back().copied().unwrap_or(0);
                 self.coverage.doubt();
                 self.coverage.reach(top, Why::TooLong, 0);
-                self.heard = self.changes.len();
-                self.append(Append { applied: Some(self.heard as i32), ..Append::default() });
+                self.heard = Some(self.changes.len());
+                self.append(Append { applied: Some(self.changes.len() as i32), ..Append::default() });
             }
             Step::Dialogs => {
-                self.hear(usize::MAX);
+                if self.heard.is_some() {
+                    self.hear(usize::MAX); // the difference; without a number there is none
+                }
+                self.heard = Some(self.changes.len());
+                self.coverage.anchor();
                 let top = self.messages.keys().next_back().copied().unwrap_or(0);
                 self.coverage.reach(top, Why::Behind, 0);
-                self.append(Append { applied: Some(self.heard as i32), ..Append::default() });
+                self.append(Append { applied: Some(self.changes.len() as i32), ..Append::default() });
             }
             Step::Ask => {
                 if self.asked.is_none() {
@@ -189,9 +194,12 @@ impl Model {
     }
 
     fn hear(&mut self, count: usize) {
-        let upto = self.changes.len().min(self.heard.saturating_add(count));
+        let all = self.changes.len();
+        // The first that is pushed is taken for the next one, whatever was before.
+        let heard = self.heard.unwrap_or(all.saturating_sub(count));
+        let upto = all.min(heard.saturating_add(count));
         let mut append = Append::default();
-        for at in self.heard..upto {
+        for at in heard..upto {
             match self.changes[at] {
                 Change::New(id) | Change::Edit(id) => {
                     if let Some(version) = self.messages.get(&id).copied() {
@@ -205,8 +213,8 @@ impl Model {
                 }
             }
         }
-        if upto > self.heard {
-            self.heard = upto;
+        if upto > heard {
+            self.heard = Some(upto);
             append.applied = Some(upto as i32);
             self.append(append);
         }
@@ -291,9 +299,7 @@ impl Model {
             };
             self.coverage.find(found, 0);
         }
-        self.coverage.resume();
-        // Without a number of our own Telegram's is taken, and there is doubt.
-        self.heard = self.coverage.pts().map_or(self.changes.len(), |pts| pts as usize);
+        self.heard = self.coverage.pts().map(|pts| pts as usize);
     }
 
     /// What a reader of the log ends with: id → (version, deleted).
