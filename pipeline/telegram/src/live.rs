@@ -237,7 +237,11 @@ impl Desk {
                 chat.coverage.reach(i64::from(top_message), Why::TooLong, now);
                 outgoing.meaning.applied.push((chat_id, pts));
             }
-            Heard::Refused { channel_id, error } => self.refused(peer::channel(channel_id), &error),
+            Heard::Refused { channel_id, error } => {
+                let chat_id = peer::channel(channel_id);
+                self.refused(chat_id, &error);
+                self.chat(chat_id).coverage.adrift();
+            }
             Heard::Swept => Progress::add(&self.setting.progress.sweeps, 1),
         }
     }
@@ -387,11 +391,14 @@ impl Desk {
     }
 
     fn chat(&mut self, chat_id: i64) -> &mut Chat {
-        let (window, first) = (self.setting.window, self.setting.first);
+        let setting = &self.setting;
         self.chats.entry(chat_id).or_insert_with(|| {
-            let mut coverage = Coverage::new(ledger::is_dense(chat_id), window);
-            if first == FirstBackfill::default() {
+            let mut coverage = Coverage::new(ledger::is_dense(chat_id), setting.window);
+            if setting.first == FirstBackfill::default() {
                 coverage.start_at(1);
+            }
+            if setting.connection.session().is_bot() {
+                coverage.anchor(); // bots have no list of dialogs that could
             }
             Chat { coverage, facts: None, refused: None, asking: false }
         })
@@ -471,7 +478,6 @@ impl Desk {
         let chat = self.chat(chat_id);
         chat.refused = Some(error.to_string());
         chat.coverage.restate();
-        chat.coverage.adrift();
     }
 
     fn look(&self) {
