@@ -150,6 +150,7 @@ pub(crate) async fn read(
     window: i64,
     now: i64,
 ) -> Result<HashMap<i64, Coverage>> {
+    #[expect(clippy::type_complexity, reason = "the columns of one query, taken apart below")]
     let rows: Vec<(i64, i64, i64, Option<i32>, Option<i64>)> = sqlx::query_as(
         "SELECT chat_id, last_id, floor, pts, doubt_from FROM producer_chats WHERE account = $1",
     )
@@ -157,6 +158,7 @@ pub(crate) async fn read(
     .fetch_all(pool)
     .await?;
     // A row for each range that is missing, the gaps in order.
+    #[expect(clippy::type_complexity, reason = "the columns of one query, taken apart below")]
     let open: Vec<(i64, i64, i64, i64, f64, String, i64, i64)> = sqlx::query_as(
         "SELECT chat_id, from_id, to_id, gone, extract(epoch FROM opened_at)::float8, why,
                 lower(missing_range), upper(missing_range) - 1

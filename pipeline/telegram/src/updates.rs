@@ -31,6 +31,10 @@ const DIFFERENCE_AT_MOST: i32 = 100;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What was heard, in order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the largest is rare: one for each chat at the start and after a break"
+)]
 pub(crate) enum Heard {
     /// Updates, with the people and chats they name.
     Packet(Packet),

@@ -233,7 +233,7 @@ async fn an_installed_smartmodule_says_what_each_message_mentions() {
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     let module = target.join("smartmodule/tickertape-mentions.wasm");
     if !module.exists() {
-        println!("skipped: the SmartModule is not built; run: make smartmodule");
+        eprintln!("skipped: the SmartModule is not built; run: make smartmodule");
         return;
     }
     place.run("fluvio", &["smartmodule", "install", module.to_str().expect("text")]);

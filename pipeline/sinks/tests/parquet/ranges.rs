@@ -19,7 +19,7 @@ use crate::support::{Counts, House, SMALL, files, parquet_files, read, stream};
 /// The offsets in each month of a range, as a slow reading of the rules gives them.
 fn expected(values: &[Vec<u8>], first: usize, last: usize) -> BTreeMap<String, BTreeSet<i64>> {
     let mut last_input = None;
-    let mut newest: BTreeMap<(i64, i64, bool), (u32, usize, Option<i64>)> = BTreeMap::new();
+    let mut newest = BTreeMap::<(i64, i64, bool), (u32, usize, Option<i64>)>::new();
     for (offset, value) in values.iter().enumerate().take(last + 1) {
         let Ok(row) = Attributed::decode(value) else { continue };
         let input = (row.attribution.input_offset, row.attribution.sequence);

@@ -23,8 +23,10 @@ const KILLS: u32 = 12;
 
 /// Records on each topic of history.
 const HISTORY_RECORDS: i64 = 4_000;
+/// The value of a topic's n-th record.
+type NthValue = fn(i64) -> Vec<u8>;
 /// The topics of history, and what lies on each.
-const HISTORY: [(&str, fn(i64) -> Vec<u8>); 6] = [
+const HISTORY: [(&str, NthValue); 6] = [
     ("links", |n| if n % 2 == 0 { samples::link(n) } else { samples::previewed(n, n) }.value()),
     ("channels", |n| samples::channel(n).value()),
     ("clients", |n| [samples::state, samples::failed, samples::lost][n as usize % 3](n).value()),
