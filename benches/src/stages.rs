@@ -19,9 +19,7 @@ pub(crate) async fn prepare(broker: &dyn Broker, partitions: u32) -> Result<()> 
         if broker.topic(name).await?.is_some() {
             broker.delete_topic(name).await?;
         }
-        let by_chat =
-            [topics::MESSAGES, topics::ATTRIBUTED, topics::EVENTS, topics::COIN_SWAPS].contains(&name);
-        let partitions = if by_chat { partitions } else { 1 };
+        let partitions = if topics::BY_CHAT.contains(&name) { partitions } else { 1 };
         broker
             .create_topic(&TopicSpec { name: name.into(), partitions, retention: Retention::default() })
             .await?;

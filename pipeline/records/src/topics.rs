@@ -41,6 +41,9 @@ pub const ALL: [&str; 12] = [
     DEAD_LETTERS,
 ];
 
+/// The topics whose records belong to a chat, and so to its partition: all four have the same number of them.
+pub const BY_CHAT: [&str; 4] = [MESSAGES, ATTRIBUTED, EVENTS, COIN_SWAPS];
+
 /// The partition of a chat: all its records land there, in order.
 ///
 /// Fibonacci hashing of the id: spreads the dense ranges that Telegram hands out, and is the same on every

@@ -9,8 +9,6 @@ use tickertape_records::topics;
 use crate::config::{Config, Engine};
 use crate::data_dir::DataDir;
 
-/// The topics whose records belong to a chat, and so to its partition.
-const BY_CHAT: [&str; 4] = [topics::MESSAGES, topics::ATTRIBUTED, topics::EVENTS, topics::COIN_SWAPS];
 /// The topics that are small and read from their beginning: retention never touches them.
 const KEPT_WHOLE: [&str; 3] = [topics::COIN_LISTS, topics::COIN_SWAPS, topics::IMPORTS];
 
@@ -34,7 +32,7 @@ pub(crate) async fn create_topics(broker: &dyn Broker, config: &Config) -> Resul
 pub(crate) fn spec(name: &str, config: &Config) -> TopicSpec {
     TopicSpec {
         name: name.to_owned(),
-        partitions: if BY_CHAT.contains(&name) { config.log.partitions } else { 1 },
+        partitions: if topics::BY_CHAT.contains(&name) { config.log.partitions } else { 1 },
         retention: if KEPT_WHOLE.contains(&name) { Default::default() } else { config.retention() },
     }
 }

@@ -191,9 +191,7 @@ fn files(table: &Path) -> Vec<(String, arrow_array::RecordBatch)> {
 async fn log(dir: &Path) -> Arc<dyn Broker> {
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&dir.join("log")).expect("opens"));
     for name in topics::ALL {
-        let by_chat =
-            [topics::MESSAGES, topics::COIN_SWAPS, topics::ATTRIBUTED, topics::EVENTS].contains(&name);
-        let partitions = if by_chat { PARTITIONS } else { 1 };
+        let partitions = if topics::BY_CHAT.contains(&name) { PARTITIONS } else { 1 };
         let spec = TopicSpec { name: name.into(), partitions, retention: Default::default() };
         broker.create_topic(&spec).await.expect("creates");
     }
