@@ -1,22 +1,19 @@
 //! The words of both sources, and the one word of ours for each: entities, media, events.
 //!
-//! Entities and media are named as in TDLib, in snake case. A word that is missing here keeps its own name in snake
-//! case, so that something new in Telegram is kept and not lost.
+//! Telegram's own classes are those of [`tickertape_records::vocabulary`]; here are the words of Telegram Desktop.
 
-use tickertape_records::EventKind;
+use tickertape_records::{EventKind, vocabulary};
 
 /// The kind of an entity, from Telethon's class or Telegram Desktop's `type`.
 pub(crate) fn entity_kind(source: &str) -> String {
     match source {
         "link" => "url".into(),
         "text_link" => "text_url".into(),
-        "MessageEntityPhone" | "phone" => "phone_number".into(),
-        "MessageEntityEmail" | "email" => "email_address".into(),
-        "MessageEntityBankCard" | "bank_card" => "bank_card_number".into(),
-        "MessageEntityStrike" => "strikethrough".into(),
-        "MessageEntityBlockquote" | "blockquote" => "block_quote".into(),
-        "InputMessageEntityMentionName" => "mention_name".into(),
-        _ => snake_case(source.strip_prefix("MessageEntity").unwrap_or(source)),
+        "phone" => "phone_number".into(),
+        "email" => "email_address".into(),
+        "bank_card" => "bank_card_number".into(),
+        "blockquote" => "block_quote".into(),
+        _ => vocabulary::entity_kind(source),
     }
 }
 
@@ -29,14 +26,13 @@ pub(crate) fn media_kind(source: &str) -> String {
         "video_file" => "video".into(),
         "audio_file" => "audio".into(),
         "contact_information" => "contact".into(),
-        "MessageMediaGeoLive" | "location_information" => "geo".into(),
+        "location_information" => "geo".into(),
         "place_name" => "venue".into(),
         "game_title" => "game".into(),
         "invoice_information" => "invoice".into(),
         "giveaway_information" => "giveaway".into(),
         "paid_stars_amount" => "paid_media".into(),
-        "MessageMediaToDo" => "todo_list".into(),
-        _ => snake_case(source.strip_prefix("MessageMedia").unwrap_or(source)),
+        _ => vocabulary::media_kind(source),
     }
 }
 
@@ -90,18 +86,6 @@ pub(crate) fn whom(actor: Option<&str>, members: &[String]) -> Whom {
         (Some(actor), [member]) if member == actor => Whom::Oneself,
         _ => Whom::Others,
     }
-}
-
-/// `TextUrl` → `text_url`; what is in snake case already stays.
-fn snake_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod message;
 pub mod peer;
 pub mod topics;
 pub mod view_count;
+pub mod vocabulary;
 
 pub use attributed::{Attributed, Attribution, Basis, MentionCount};
 pub use channel::{Channel, Membership};

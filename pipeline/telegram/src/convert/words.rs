@@ -1,6 +1,7 @@
-//! The words of the schema, and the one word of ours for each.
+//! The words of the schema as this client writes them, and ours for each.
 
 use grammers_client::tl;
+use tickertape_records::vocabulary;
 
 /// The name of a value in Telegram's schema: `messageEntityBold`.
 pub(super) fn name(value: &impl tl::Serializable) -> &'static str {
@@ -9,41 +10,17 @@ pub(super) fn name(value: &impl tl::Serializable) -> &'static str {
 }
 
 pub(super) fn entity_kind(name: &str) -> String {
-    match name.trim_start_matches("input").trim_start_matches("Message").trim_start_matches("messageEntity") {
-        "Phone" => "phone_number".to_owned(),
-        "Email" => "email_address".to_owned(),
-        "BankCard" => "bank_card_number".to_owned(),
-        "Strike" => "strikethrough".to_owned(),
-        "Blockquote" => "block_quote".to_owned(),
-        "EntityMentionName" => "mention_name".to_owned(),
-        other => snake_case(other),
-    }
+    vocabulary::entity_kind(&class(name))
 }
 
 pub(super) fn media_kind(name: &str) -> String {
-    match name.trim_start_matches("messageMedia") {
-        "GeoLive" => "geo".to_owned(),
-        "ToDo" => "todo_list".to_owned(),
-        other => snake_case(other),
-    }
+    vocabulary::media_kind(&class(name))
 }
 
 /// As Telethon writes it: `MessageActionChatAddUser`.
 pub(super) fn class(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-}
-
-/// `TextUrl` → `text_url`.
-fn snake_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
 }
 
 #[cfg(test)]
