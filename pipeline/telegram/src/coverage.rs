@@ -388,10 +388,10 @@ impl Coverage {
             absent.remove(*id, *id);
         }
         // What is on its way to the log was there a moment ago, and may have come behind this page.
-        let unclear = absent.without(&absent.without(&self.in_flight));
+        let unclear = absent.common(&self.in_flight);
         let absent = absent.without(&self.in_flight);
         let mut settled = Settled::default();
-        for (from, to) in self.missing_of(&absent).iter() {
+        for (from, to) in self.missing.common(&absent).iter() {
             match self.dense {
                 true => self.is_absent(from, to),
                 false => self.missing.remove(from, to),
@@ -414,16 +414,6 @@ impl Coverage {
         self.forget_old();
         self.dirty = true;
         settled
-    }
-
-    fn missing_of(&self, ids: &Ranges) -> Ranges {
-        let mut missing = Ranges::default();
-        for (from, to) in ids.iter() {
-            for (from, to) in self.missing.within(from, to).iter() {
-                missing.insert(from, to);
-            }
-        }
-        missing
     }
 
     /// Writes every open gap to the ledger again: what stands beside it changed.

@@ -71,6 +71,15 @@ impl Ranges {
         inside
     }
 
+    /// What is in it and in `other`.
+    pub(crate) fn common(&self, other: &Ranges) -> Ranges {
+        let mut common = Ranges::default();
+        for (from, to) in other.iter() {
+            self.within(from, to).iter().for_each(|(from, to)| common.insert(from, to));
+        }
+        common
+    }
+
     /// It without `other`.
     pub(crate) fn without(&self, other: &Ranges) -> Ranges {
         let mut rest = self.clone();
@@ -114,6 +123,11 @@ mod tests {
             prop_assert!((0..50).all(|id| ranges.contains(id) == model.contains(&id)));
             let inside: BTreeSet<i64> = model.iter().copied().filter(|id| (from..=from + length).contains(id)).collect();
             prop_assert_eq!(ids(&ranges.within(from, from + length)), inside);
+            let mut other = Ranges::default();
+            other.insert(from, from + length);
+            other.insert(from + length + 3, from + length + 9);
+            let common: BTreeSet<i64> = model.intersection(&ids(&other)).copied().collect();
+            prop_assert_eq!(ids(&ranges.common(&other)), common);
         }
     }
 }
