@@ -132,7 +132,7 @@ impl Desk {
     ) -> Result<()> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut writing: Option<BoxFuture<'static, Changes>> = None;
+        let mut writing: Option<BoxFuture<'static, ()>> = None;
         let mut told = Vec::with_capacity(PACKETS_AT_ONCE);
         while *phase.borrow_and_update() != Phase::Stopping {
             tokio::select! {
@@ -153,8 +153,8 @@ impl Desk {
                     self.send(outgoing).await?;
                     self.ask();
                 }
-                changes = async { writing.as_mut().expect("polled only when there is one").await },
-                    if writing.is_some() => drop((changes, writing.take())),
+                () = async { writing.as_mut().expect("polled only when there is one").await },
+                    if writing.is_some() => writing = None,
                 _ = tick.tick() => {
                     self.ask();
                     self.look();
@@ -491,7 +491,7 @@ impl Desk {
     }
 
     /// Writes what changed; tried until it succeeds, for it cannot be told again.
-    fn write(&mut self) -> Option<BoxFuture<'static, Changes>> {
+    fn write(&mut self) -> Option<BoxFuture<'static, ()>> {
         let mut changes = Changes::default();
         for (chat_id, chat) in &mut self.chats {
             changes.add(*chat_id, &mut chat.coverage, chat.refused.as_deref());
@@ -512,7 +512,6 @@ impl Desk {
                 tracing::warn!(account, %error, "the ledger is written again");
                 tokio::time::sleep(PAUSE).await;
             }
-            changes
         }))
     }
 }
