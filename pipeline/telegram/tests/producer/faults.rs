@@ -20,10 +20,7 @@ async fn history_is_read_at_the_first_start_and_only_then() {
     let Some(setup) = setup().await else { return };
     post(&setup, 350);
     setup.telegram.delete(CHAT, &[3, 4, 120]);
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
     let before = setup.messages().await.len();
     let ids: Vec<i64> = setup.messages().await.iter().map(|message| message.message_id).collect();
     assert!(ids.is_sorted() && ids.len() == 347, "oldest first, each once: {}", ids.len());
@@ -46,35 +43,23 @@ async fn history_is_read_at_the_first_start_and_only_then() {
 async fn what_was_missed_while_stopped_is_found() {
     let Some(setup) = setup().await else { return };
     post(&setup, 20);
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
     setup.telegram.edit(CHAT, 5, "edited while nobody looked");
     setup.telegram.delete(CHAT, &[6]);
     post(&setup, 150);
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_long_loses_neither_messages_nor_edits_nor_deletions() {
     let Some(setup) = setup().await else { return };
     post(&setup, 20);
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
     setup.telegram.edit(CHAT, 5, "edited while nobody looked");
     setup.telegram.delete(CHAT, &[6]);
     post(&setup, 150);
     setup.telegram.answer_too_long(CHAT, 1);
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
     let why: Vec<(String, i64, i64)> =
         sqlx::query_as("SELECT why, from_id, to_id FROM producer_gaps WHERE why = 'too_long'")
             .fetch_all(&setup.pool)
@@ -174,10 +159,7 @@ async fn floods_are_waited_for() {
     for method in ["messages.getHistory", "messages.getDialogs", "updates.getChannelDifference"] {
         setup.telegram.flood(method, 1, 1);
     }
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
     assert_eq!(setup.telegram.early(), 0);
 }
 
@@ -202,10 +184,7 @@ async fn killed_again_and_again_it_loses_nothing() {
         running.kill(&*setup.broker).await;
         busy.await.unwrap();
     }
-    let running = setup.start();
-    setup.agrees().await;
-    setup.closed().await;
-    running.stop().await;
+    setup.catch_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

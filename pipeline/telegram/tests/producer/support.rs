@@ -118,6 +118,14 @@ impl Setup {
         Running { progress, phase, task: tokio::spawn(async move { producer.run(watching).await }) }
     }
 
+    /// One start, until the log holds what Telegram does and the ledger says so.
+    pub(crate) async fn catch_up(&self) {
+        let running = self.start();
+        self.agrees().await;
+        self.closed().await;
+        running.stop().await;
+    }
+
     pub(crate) fn first(&mut self, since: Option<i64>, limit: Option<u32>) {
         self.options.first = FirstBackfill { since, limit };
     }
