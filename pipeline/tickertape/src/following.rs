@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_process_leases_an_account_under_the_same_number() {
-        assert_eq!([key("alpha"), key("beta")], [key("alpha"), key("beta")]);
+        assert_eq!([key("alpha"), key("beta")], [1569418667, 797041862]); // whatever the version of the program
         let keys: BTreeSet<u32> = (0..10_000).map(|n| key(&format!("account-{n}"))).collect();
         assert!(keys.len() > 9_990 && keys.iter().all(|key| *key <= 0x7fff_ffff));
     }
