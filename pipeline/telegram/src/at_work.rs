@@ -70,7 +70,7 @@ impl AtWork {
                 self.producer.look_again();
             }
         };
-        let working = async { tokio::try_join!(producing, self.control.run(phase.clone())).map(drop) };
+        let working = async { tokio::try_join!(producing, self.control.obey(phase.clone())).map(drop) };
         tokio::pin!(working);
         tokio::select! {
             worked = &mut working => worked,

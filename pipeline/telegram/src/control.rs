@@ -124,6 +124,11 @@ impl Control {
     /// Obeys and reports until stopped. A signed-out or banned account goes on, to say so in its answers.
     pub async fn run(&self, phase: watch::Receiver<Phase>) -> Result<()> {
         self.resume_waits().await?;
+        self.obey(phase).await
+    }
+
+    /// The same, once the waits of before were resumed.
+    pub(crate) async fn obey(&self, phase: watch::Receiver<Phase>) -> Result<()> {
         self.drain_outbox(true).await?;
         let stopped = Notify::new();
         let working = async {
