@@ -132,8 +132,7 @@ impl Swaps {
 }
 
 async fn epoch(broker: &dyn Broker, topic: &str) -> Result<u64, Error> {
-    let info = broker.topic(topic).await?;
-    Ok(info.ok_or_else(|| BrokerError::NoSuchPartition { at: TopicPartition::new(topic, 0) })?.epoch)
+    Ok(broker.existing_topic(topic).await?.epoch)
 }
 
 fn belongs(topic: &str, stored: &str, current: u64) -> Result<(), Error> {

@@ -87,6 +87,12 @@ pub trait Broker: Send + Sync + 'static {
     /// The topic as it is, none when there is no such topic.
     async fn topic(&self, name: &str) -> Result<Option<TopicInfo>>;
 
+    /// The topic as it is; [`Error::NoSuchPartition`] when there is no such topic.
+    async fn existing_topic(&self, name: &str) -> Result<TopicInfo> {
+        let missing = || Error::NoSuchPartition { at: TopicPartition::new(name, 0) };
+        self.topic(name).await?.ok_or_else(missing)
+    }
+
     /// Every topic.
     async fn topics(&self) -> Result<Vec<TopicInfo>>;
 

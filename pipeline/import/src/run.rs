@@ -98,8 +98,8 @@ pub async fn run(
     mut phase: watch::Receiver<Phase>,
 ) -> Result<Summary, Error> {
     let layout = Layout {
-        messages: partitions(&*broker, topics::MESSAGES).await?,
-        events: partitions(&*broker, topics::EVENTS).await?,
+        messages: broker.existing_topic(topics::MESSAGES).await?.partitions,
+        events: broker.existing_topic(topics::EVENTS).await?.partitions,
     };
     let known = known_files(&*broker).await?;
     progress.bytes_total.store(inputs.iter().map(Input::bytes).sum(), Ordering::Relaxed);
@@ -139,11 +139,6 @@ async fn stopping(phase: &mut watch::Receiver<Phase>) {
     if phase.wait_for(|phase| *phase == Phase::Stopping).await.is_err() {
         std::future::pending::<()>().await; // whoever could tell us is gone, which is no reason to lose records
     }
-}
-
-async fn partitions(broker: &dyn Broker, topic: &str) -> Result<u32, Error> {
-    let missing = || tickertape_broker::Error::NoSuchPartition { at: TopicPartition::new(topic, 0) };
-    Ok(broker.topic(topic).await?.ok_or_else(missing)?.partitions)
 }
 
 /// How far each file was read before: the last record of topic `imports` for each file id.

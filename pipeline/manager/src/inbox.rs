@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use futures::future::select_all;
-use tickertape_broker::{Broker, Error as LogError, Follower, Offset, Phase, TopicPartition};
+use tickertape_broker::{Broker, Follower, Offset, Phase, TopicPartition};
 use tickertape_records::{Channel, ClientReport, Error as RecordError, Link, Outcome, Report, topics};
 use tokio::sync::watch;
 
@@ -55,8 +55,7 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let mut partitions = Vec::new();
         for topic in TOPICS {
-            let at = TopicPartition::new(topic, 0);
-            let info = broker.topic(topic).await?.ok_or(LogError::NoSuchPartition { at })?;
+            let info = broker.existing_topic(topic).await?;
             for partition in 0..info.partitions {
                 let at = TopicPartition::new(topic, partition);
                 let stored = positions.get(&at).map(|position| (position.epoch, position.next));

@@ -206,10 +206,7 @@ impl Control {
     }
 
     async fn partitions(&self, topic: &str) -> Result<u32> {
-        let missing = || tickertape_broker::Error::NoSuchPartition {
-            at: tickertape_broker::TopicPartition::new(topic, 0),
-        };
-        Ok(self.broker.topic(topic).await?.ok_or_else(missing)?.partitions)
+        Ok(self.broker.existing_topic(topic).await?.partitions)
     }
 
     /// Where a record about a chat belongs.

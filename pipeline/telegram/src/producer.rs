@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tickertape_broker::{Broker, Phase, TopicPartition};
+use tickertape_broker::{Broker, Phase};
 use tickertape_records::topics;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -99,8 +99,8 @@ impl Producer {
             pool: self.pool.clone(),
             clock: Arc::clone(&self.clock),
             partitions: Partitions {
-                messages: self.partitions(topics::MESSAGES).await?,
-                events: self.partitions(topics::EVENTS).await?,
+                messages: self.broker.existing_topic(topics::MESSAGES).await?.partitions,
+                events: self.broker.existing_topic(topics::EVENTS).await?.partitions,
             },
             first: self.options.first,
             window,
@@ -125,10 +125,5 @@ impl Producer {
             Ok(Some(Err(failed))) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
             _ => Ok(()),
         }
-    }
-
-    async fn partitions(&self, topic: &str) -> Result<u32> {
-        let missing = || tickertape_broker::Error::NoSuchPartition { at: TopicPartition::new(topic, 0) };
-        Ok(self.broker.topic(topic).await?.ok_or_else(missing)?.partitions)
     }
 }

@@ -36,8 +36,7 @@ pub(crate) async fn read(pool: &PgPool, broker: &dyn Broker, account: &str) -> R
             .await?;
     let mut tail = Tail::default();
     for topic in [topics::MESSAGES, topics::EVENTS] {
-        let missing = || tickertape_broker::Error::NoSuchPartition { at: TopicPartition::new(topic, 0) };
-        let info = broker.topic(topic).await?.ok_or_else(missing)?;
+        let info = broker.existing_topic(topic).await?;
         let epoch = format!("{:016x}", info.epoch);
         for partition in 0..info.partitions {
             let at = TopicPartition::new(topic, partition);

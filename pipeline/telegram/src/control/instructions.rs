@@ -72,8 +72,7 @@ impl Control {
     }
 
     pub(super) async fn epoch(&self, topic: &str) -> Result<u64> {
-        let missing = || tickertape_broker::Error::NoSuchPartition { at: TopicPartition::new(topic, 0) };
-        Ok(self.broker.topic(topic).await?.ok_or_else(missing)?.epoch)
+        Ok(self.broker.existing_topic(topic).await?.epoch)
     }
 
     /// Works on instructions, one after the other.
