@@ -61,6 +61,7 @@ CREATE TABLE control_waits (
 );
 
 COMMENT ON TABLE control_waits IS 'Waits that Telegram asked for, so that a restart does not ask before its time.';
+COMMENT ON COLUMN control_waits.account IS 'Label of the account.';
 COMMENT ON COLUMN control_waits.method IS 'The request, by its name in the TL schema: messages.getHistory.';
 COMMENT ON COLUMN control_waits.until IS 'Not to be asked before this moment, Unix seconds.';
 
