@@ -5,6 +5,7 @@ CREATE TABLE producer_chats (
     last_id    bigint      NOT NULL,
     floor      bigint      NOT NULL,
     pts        integer,
+    steady_id  bigint,
     doubt_from bigint,
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account, chat_id)
@@ -16,6 +17,7 @@ COMMENT ON COLUMN producer_chats.chat_id IS 'Marked id of the chat, as in messag
 COMMENT ON COLUMN producer_chats.last_id IS 'Every message up to this id is on the log, or gone, or inside an open gap.';
 COMMENT ON COLUMN producer_chats.floor IS 'Older messages are not wanted: where the first backfill began.';
 COMMENT ON COLUMN producer_chats.pts IS 'Every change of the channel up to this number is on the log; null while edits or deletions may have been missed, and for basic groups.';
+COMMENT ON COLUMN producer_chats.steady_id IS 'The newest id at the time of pts, below last_id while changes come late: if some are missed, they are looked for from a window of ids before it on.';
 COMMENT ON COLUMN producer_chats.doubt_from IS 'From this id on, edits and deletions may have been missed and are looked for; null when none were.';
 COMMENT ON COLUMN producer_chats.updated_at IS 'When this row was last written, by the clock of this server.';
 

@@ -8,7 +8,7 @@
 //! to the log or inside an open gap. What is stored of it never says more than what the log holds, so a producer that
 //! is killed at any instant fetches again what it was not sure of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::ranges::Ranges;
 
@@ -97,6 +97,8 @@ pub(crate) struct Snapshot {
     pub(crate) last_id: i64,
     pub(crate) floor: i64,
     pub(crate) pts: Option<i32>,
+    /// The newest id at the time of `pts`.
+    pub(crate) steady: Option<i64>,
     /// From this id on, edits and deletions may have been missed.
     pub(crate) doubt_from: Option<i64>,
 }
@@ -110,6 +112,11 @@ pub(crate) struct Coverage {
     window: i64,
     /// The highest id heard of.
     top: i64,
+    /// The newest id at the time of `pts`: it may have changed since, however many messages came behind it. Far below
+    /// `top` while the changes are heard with delay. None before anything was heard.
+    steady: Option<i64>,
+    /// The same for the changes that were heard and are not acknowledged yet.
+    heard: VecDeque<(i32, i64)>,
     /// Older messages are not wanted. None until it is decided where the first backfill begins.
     floor: Option<i64>,
     missing: Ranges,
@@ -141,6 +148,8 @@ impl Coverage {
             dense,
             window,
             top: 0,
+            steady: None,
+            heard: VecDeque::new(),
             floor: None,
             missing: Ranges::default(),
             in_flight: Ranges::default(),
@@ -169,6 +178,7 @@ impl Coverage {
         let mut chat = Self::new(dense, window);
         (chat.top, chat.floor, chat.pts) = (snapshot.last_id, Some(snapshot.floor), snapshot.pts);
         chat.anchored = snapshot.pts.is_some();
+        chat.steady = snapshot.steady;
         chat.gone = gone;
         if let Some(from) = snapshot.doubt_from {
             chat.doubted.insert(from, snapshot.last_id);
@@ -186,6 +196,7 @@ impl Coverage {
     /// The log holds this already: it was appended just before the producer was killed.
     pub(crate) fn find(&mut self, found: Found, now: i64) {
         let id = found.id;
+        self.steady.get_or_insert(id);
         if id > self.top {
             if self.dense {
                 self.reach(id - 1, Why::Behind, now);
@@ -254,6 +265,7 @@ impl Coverage {
 
     /// A message was received in this version. Whether it has to go to the log: it is then on its way there.
     pub(crate) fn hear(&mut self, id: i64, edit_date: i64, now: i64) -> bool {
+        self.steady.get_or_insert(id);
         if id > self.top {
             if self.dense {
                 self.reach(id - 1, Why::Skipped, now);
@@ -273,7 +285,7 @@ impl Coverage {
         if awaited {
             self.in_flight.insert(id, id);
         }
-        if id > self.top - self.window {
+        if id >= self.oldest_in_window() {
             self.versions.insert(id, edit_date);
             self.forget_old();
         }
@@ -289,8 +301,19 @@ impl Coverage {
         self.dirty = true;
     }
 
+    /// Every change of the channel up to this one was heard, which is about this id; [`Self::applied`] once the log
+    /// has what it means.
+    pub(crate) fn heard(&mut self, pts: i32, id: i64) {
+        if self.anchored {
+            self.heard.push_back((pts, id));
+        }
+    }
+
     /// The log has acknowledged every change of the channel up to this one.
     pub(crate) fn applied(&mut self, pts: i32) {
+        while let Some((_, id)) = self.heard.pop_front_if(|(heard, _)| *heard <= pts) {
+            self.steady = self.steady.max(Some(id));
+        }
         self.pts = Some(self.pts.unwrap_or(0).max(pts));
         self.dirty = true;
     }
@@ -347,12 +370,18 @@ impl Coverage {
     /// Edits or deletions may have been missed: the newest messages have to be looked at again, and with them those
     /// that were in doubt before.
     pub(crate) fn doubt(&mut self) {
-        let from = (self.top - self.window + 1).max(self.floor.unwrap_or(1)).max(1);
+        let from = self.oldest_in_window();
         let from = self.doubted.iter().next().map_or(from, |(first, _)| first.min(from));
         self.doubt.insert(from, self.top);
         self.doubted.insert(from, self.top);
         self.doubts += 1;
         self.dirty = true;
+    }
+
+    /// The oldest id that is looked at again if there is doubt.
+    fn oldest_in_window(&self) -> i64 {
+        let newest = self.steady.map_or(self.top, |steady| steady.min(self.top));
+        (newest - self.window + 1).max(self.floor.unwrap_or(1)).max(1)
     }
 
     /// The log has acknowledged what was found when these ids were looked at again.
@@ -424,14 +453,15 @@ impl Coverage {
         self.dirty = true;
     }
 
+    /// Forgets what lies below both the window and everything in doubt.
     fn forget_old(&mut self) {
-        let oldest = self.top - self.window;
+        let oldest = self.oldest_in_window();
         let oldest = self.doubted.iter().next().map_or(oldest, |(first, _)| first.min(oldest));
         if self.versions.len() as i64 > 2 * self.window {
             self.versions = self.versions.split_off(&oldest);
         }
         if self.gone.iter().next().is_some_and(|(from, _)| from < oldest - self.window) {
-            self.gone.remove(i64::MIN + 1, oldest);
+            self.gone.remove(i64::MIN + 1, oldest - 1);
         }
     }
 
@@ -455,8 +485,10 @@ impl Coverage {
         }
         self.gaps.retain(|gap| !gap.is_closed());
         let last_id = loose.iter().next().map_or(self.top, |(first, _)| first - 1);
-        let doubt_from = self.doubted.iter().next().map(|(first, _)| first);
-        let snapshot = Snapshot { last_id, floor, pts: self.pts(), doubt_from };
+        // Before there is a number to go on from, what is in the window may be changing unheard.
+        let unheard = (self.dense && !self.anchored).then(|| self.oldest_in_window());
+        let doubt_from = self.doubted.iter().next().map(|(first, _)| first).into_iter().chain(unheard).min();
+        let snapshot = Snapshot { last_id, floor, pts: self.pts(), steady: self.steady, doubt_from };
         Some((snapshot, changed, std::mem::take(&mut self.gone_unstored)))
     }
 }

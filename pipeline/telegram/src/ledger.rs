@@ -45,19 +45,22 @@ pub(crate) async fn write(pool: &PgPool, account: &str, changes: &Changes, now: 
     let mut transaction = pool.begin().await?;
     let column = |of: fn(&(i64, Snapshot)) -> i64| changes.chats.iter().map(of).collect::<Vec<i64>>();
     let pts: Vec<Option<i32>> = changes.chats.iter().map(|(_, snapshot)| snapshot.pts).collect();
+    let steady: Vec<Option<i64>> = changes.chats.iter().map(|(_, snapshot)| snapshot.steady).collect();
     let doubt: Vec<Option<i64>> = changes.chats.iter().map(|(_, snapshot)| snapshot.doubt_from).collect();
     sqlx::query(
-        "INSERT INTO producer_chats (account, chat_id, last_id, floor, pts, doubt_from)
-         SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::bigint[])
+        "INSERT INTO producer_chats (account, chat_id, last_id, floor, pts, steady_id, doubt_from)
+         SELECT $1, * FROM
+             unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::bigint[], $7::bigint[])
          ON CONFLICT (account, chat_id) DO UPDATE
          SET last_id = excluded.last_id, floor = excluded.floor, pts = excluded.pts,
-             doubt_from = excluded.doubt_from, updated_at = now()",
+             steady_id = excluded.steady_id, doubt_from = excluded.doubt_from, updated_at = now()",
     )
     .bind(account)
     .bind(column(|(id, _)| *id))
     .bind(column(|(_, snapshot)| snapshot.last_id))
     .bind(column(|(_, snapshot)| snapshot.floor))
     .bind(pts)
+    .bind(steady)
     .bind(doubt)
     .execute(&mut *transaction)
     .await?;
@@ -151,8 +154,8 @@ pub(crate) async fn read(
     now: i64,
 ) -> Result<HashMap<i64, Coverage>> {
     #[expect(clippy::type_complexity, reason = "the columns of one query, taken apart below")]
-    let rows: Vec<(i64, i64, i64, Option<i32>, Option<i64>)> = sqlx::query_as(
-        "SELECT chat_id, last_id, floor, pts, doubt_from FROM producer_chats WHERE account = $1",
+    let rows: Vec<(i64, i64, i64, Option<i32>, Option<i64>, Option<i64>)> = sqlx::query_as(
+        "SELECT chat_id, last_id, floor, pts, steady_id, doubt_from FROM producer_chats WHERE account = $1",
     )
     .bind(account)
     .fetch_all(pool)
@@ -172,7 +175,7 @@ pub(crate) async fn read(
     let absent: Vec<(i64, i64, i64)> = sqlx::query_as(
         "SELECT gone.chat_id, gone.from_id, gone.to_id FROM producer_gone AS gone
          JOIN producer_chats AS chat USING (account, chat_id)
-         WHERE account = $1 AND gone.to_id > least(chat.last_id, chat.doubt_from) - $2",
+         WHERE account = $1 AND gone.to_id > least(chat.last_id, chat.steady_id, chat.doubt_from) - $2",
     )
     .bind(account)
     .bind(2 * window)
@@ -193,8 +196,8 @@ pub(crate) async fn read(
     for (chat, from, to) in absent {
         gone.entry(chat).or_default().insert(from, to);
     }
-    let chats = rows.into_iter().map(|(chat_id, last_id, floor, pts, doubt_from)| {
-        let snapshot = Snapshot { last_id, floor, pts, doubt_from };
+    let chats = rows.into_iter().map(|(chat_id, last_id, floor, pts, steady, doubt_from)| {
+        let snapshot = Snapshot { last_id, floor, pts, steady, doubt_from };
         let gaps = gaps.remove(&chat_id).unwrap_or_default();
         let gone = gone.remove(&chat_id).unwrap_or_default();
         (chat_id, Coverage::restore(is_dense(chat_id), window, &snapshot, gaps, gone, now))

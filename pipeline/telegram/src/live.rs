@@ -107,6 +107,9 @@ impl Desk {
             turn: 0,
             ends: tail.ends,
         };
+        if desk.setting.connection.session().is_bot() {
+            desk.chats.values_mut().for_each(|chat| chat.coverage.anchor()); // nothing else does
+        }
         for (chat_id, found) in tail.found {
             for found in found {
                 if !ledger::is_dense(chat_id) {
@@ -227,7 +230,10 @@ impl Desk {
                     chat.coverage.anchor();
                 }
                 chat.coverage.reach(i64::from(top_message), Why::Behind, now);
-                outgoing.meaning.applied.extend(pts.map(|pts| (chat_id, pts)));
+                if let Some(pts) = pts {
+                    chat.coverage.heard(pts, i64::from(top_message));
+                    outgoing.meaning.applied.push((chat_id, pts));
+                }
             }
             Heard::TooLong { channel_id, top_message, pts } => {
                 let chat_id = peer::channel(channel_id);
@@ -235,6 +241,7 @@ impl Desk {
                 // In this order: what is new will be read as it is now, what was there before may have changed.
                 chat.coverage.doubt();
                 chat.coverage.reach(i64::from(top_message), Why::TooLong, now);
+                chat.coverage.heard(pts, i64::from(top_message));
                 outgoing.meaning.applied.push((chat_id, pts));
             }
             Heard::Refused { channel_id, error } => {
@@ -257,17 +264,18 @@ impl Desk {
         }
         for (update, pts) in packet.updates {
             use tl::enums::Update as U;
-            let channel = match update {
+            let change = match update {
                 U::NewChannelMessage(tl::types::UpdateNewChannelMessage { message, .. })
                 | U::EditChannelMessage(tl::types::UpdateEditChannelMessage { message, .. })
                 | U::NewMessage(tl::types::UpdateNewMessage { message, .. })
                 | U::EditMessage(tl::types::UpdateEditMessage { message, .. }) => {
-                    self.message(&message, &mut people, packet.at, outgoing)
+                    let chat = self.message(&message, &mut people, packet.at, outgoing);
+                    chat.map(|chat_id| (chat_id, message.id()))
                 }
                 U::DeleteChannelMessages(deleted) => {
                     let chat_id = peer::channel(deleted.channel_id);
                     self.deleted(chat_id, &deleted.messages, &mut people, packet.at, outgoing);
-                    Some(chat_id)
+                    Some((chat_id, deleted.messages.into_iter().max().unwrap_or(0)))
                 }
                 U::DeleteMessages(deleted) => {
                     for id in deleted.messages {
@@ -282,7 +290,7 @@ impl Desk {
                     if !pins.pinned {
                         self.unpinned(chat_id, &pins, &mut people, packet.at, outgoing);
                     }
-                    Some(chat_id)
+                    Some((chat_id, 0))
                 }
                 U::Channel(changed) => {
                     self.membership(peer::channel(changed.channel_id), &people);
@@ -290,7 +298,8 @@ impl Desk {
                 }
                 _ => None,
             };
-            if let (Some(chat_id), Some(pts)) = (channel, pts) {
+            if let (Some((chat_id, id)), Some(pts)) = (change, pts) {
+                self.chat(chat_id).coverage.heard(pts, i64::from(id));
                 outgoing.meaning.applied.push((chat_id, pts));
             }
         }
