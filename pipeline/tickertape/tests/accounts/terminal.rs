@@ -25,7 +25,8 @@ struct Terminal {
 impl Terminal {
     /// None where there is no `script` (of util-linux), which makes the terminal.
     fn open(user: &User, arguments: &str) -> Option<Self> {
-        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_tickertape"));
+        // Some shells end by the interrupt themselves, however well the program ends: it takes the shell's place.
+        let command = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_tickertape"));
         let mut script = Command::new("script");
         user.prepare(&mut script);
         script.args(["--quiet", "--flush", "--return", "--command", &command, "/dev/null"]);
