@@ -17,6 +17,8 @@ MESSAGES ?= 100000
 KILLS ?= 20
 # How many records `make fluvio-bench` writes for each figure.
 RECORDS ?= 1000000
+# Everything with the features that `make test` compiled it with, so that nothing is compiled twice.
+BUILD_ALL := cargo build --release --workspace --bins --tests
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
 .PHONY: help run build smartmodule smartmodule-bench test crash-test manager-orders manager-sim telegram-test telegram-bench fluvio-test fluvio-bench bench lint fmt \
@@ -41,8 +43,8 @@ test: smartmodule ## Run every test: Rust, a real Postgres where there is one, f
 	tests/readers/venv.sh
 	cargo test --release --workspace
 
-crash-test: build ## Kill `run` and `up` at random instants N times over (N=200), check nothing is lost or doubled
-	cargo build --release --package tickertape-crash-test
+crash-test: ## Kill `run` and `up` at random instants N times over (N=200), check nothing is lost or doubled
+	$(BUILD_ALL)
 	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
 
 manager-orders: ## The manager with a scripted producer, to the same end from fifty orders and delays
@@ -52,11 +54,11 @@ manager-sim: ## Thirty days of 10,000 channels and 50 accounts, every decision c
 	cargo run --release --package tickertape-manager --example simulation
 
 telegram-test: ## Kill the producer KILLS times while Telegram goes wrong, check that nothing is lost (MESSAGES=10000, SEED=1)
-	cargo build --release --package tickertape-telegram-storm
+	$(BUILD_ALL)
 	$(TARGET_DIR)/release/tickertape-telegram-storm storm --messages $(MESSAGES) --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 telegram-bench: ## From the push on Telegram's socket to the record on the topic, and the producer's memory
-	cargo build --release --package tickertape-telegram-storm
+	$(BUILD_ALL)
 	$(TARGET_DIR)/release/tickertape-telegram-storm bench
 
 fluvio-test: ## Test on a Fluvio cluster: TICKERTAPE_FLUVIO=host:port, and TICKERTAPE_FLUVIO_RUN=fluvio-run for kills
