@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tickertape_attribution::chain::ChainConfig;
+use tickertape_broker::Positions;
 
 pub use stage::run;
 
@@ -61,6 +62,8 @@ pub struct Progress {
     pub dead_letters: AtomicU64,
     /// Parents forgotten before their time because the store was full.
     pub evicted: AtomicU64,
+    /// The partitions being attributed, and how far.
+    pub positions: Positions,
 }
 
 impl Progress {

@@ -77,6 +77,7 @@ pub async fn run(
         stage.announce(reader, stage.next_offset).await?;
     }
 
+    let reading = stage.progress.positions.reading(input.clone(), stage.next_offset);
     let start = Some((epoch, stage.next_offset));
     let mut follower = Follower::open(broker, input, start, READ_BYTES, phase).await?;
     let mut lists = newer.follow();
@@ -99,6 +100,7 @@ pub async fn run(
         }
         for batch in &batches {
             stage.attribute(batch.iter()).await?;
+            reading.reached(stage.next_offset);
         }
         if stage.since_checkpoint >= CHECKPOINT_EVERY {
             stage.save_checkpoint().await?;

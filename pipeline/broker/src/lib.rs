@@ -17,6 +17,7 @@ mod error;
 #[cfg(feature = "fluvio")]
 pub mod fluvio;
 mod follower;
+mod positions;
 
 use std::future::Future;
 use std::ops::Range;
@@ -30,6 +31,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "fluvio")]
 pub use fluvio::Fluvio;
 pub use follower::{Follower, Phase};
+pub use positions::{Positions, Reading};
 
 /// Position of a record in its partition: 0, 1, 2, …
 pub type Offset = u64;

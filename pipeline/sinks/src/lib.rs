@@ -9,6 +9,8 @@ mod reports;
 
 use std::sync::atomic::AtomicU64;
 
+use tickertape_broker::Positions;
+
 /// Counts for the command line and metrics.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -16,4 +18,6 @@ pub struct Progress {
     pub records: AtomicU64,
     /// Records that could not be understood, since the process began.
     pub dead_letters: AtomicU64,
+    /// The partitions being stored, and how far.
+    pub positions: Positions,
 }

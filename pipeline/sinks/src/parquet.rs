@@ -104,6 +104,7 @@ async fn run_table<T: Table>(
     // Only now that the topic is known to be the right one.
     archive.clear_staging(&commit::stem(&at)).await?;
 
+    let reading = progress.positions.reading(at.clone(), follower.position());
     let mut left_behind = history.uncommitted;
     let mut range = OpenRange::<T>::new(at, archive.limits(), follower.position(), history.last_input);
     while let Some(batches) = follower.next().await? {
@@ -119,6 +120,7 @@ async fn run_table<T: Table>(
                 break;
             }
             range = write(archive, range, epoch, &mut left_behind, progress).await?;
+            reading.reached(range.first());
         }
     }
     if follower.phase() == Phase::Draining && !range.is_empty() {

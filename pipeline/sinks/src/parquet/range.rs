@@ -65,6 +65,11 @@ impl<T: Table> OpenRange<T> {
         }
     }
 
+    /// Where it begins: everything before is in committed files.
+    pub(super) fn first(&self) -> Offset {
+        self.first
+    }
+
     /// No record yet.
     pub(super) fn is_empty(&self) -> bool {
         self.first == self.next

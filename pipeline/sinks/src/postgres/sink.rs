@@ -41,10 +41,17 @@ pub async fn run(
     let table = Table::of(&at.topic).ok_or_else(|| Error::NoTable { topic: at.topic.clone() })?;
     let sink = Sink { database, at, table, phase, progress };
     let (mut follower, mut position) = sink.open(broker).await?;
+    let reading = sink.progress.positions.reading(sink.at.clone(), position.next);
     let mut ready = sink.read(&mut follower).await?;
     while let Some(batch) = ready {
         let end = batch.end;
-        ((), ready) = tokio::try_join!(sink.write(position, batch), sink.read(&mut follower))?;
+        // Told when it is written: the next batch may be long in coming.
+        let write = async {
+            sink.write(position, batch).await?;
+            reading.reached(end);
+            Ok(())
+        };
+        ((), ready) = tokio::try_join!(write, sink.read(&mut follower))?;
         position.next = end;
     }
     Ok(())
