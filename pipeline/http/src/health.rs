@@ -78,14 +78,30 @@ impl Health {
 }
 
 /// `GET /health` and `GET /ready`: 200 when so, 503 when not, and why as JSON.
-pub fn routes(health: Arc<Health>) -> Router {
-    let answer = |(good, body): (bool, Value)| {
-        (if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
-    };
-    Router::new()
-        .route("/health", get(move |State(health): State<Arc<Health>>| async move { answer(health.alive()) }))
-        .route("/ready", get(move |State(health): State<Arc<Health>>| async move { answer(health.ready()) }))
-        .with_state(health)
+pub(crate) fn routes(health: Arc<Health>) -> Router {
+    Router::new().route("/health", get(alive)).route("/ready", get(ready)).with_state(health)
+}
+
+/// Whether the process is alive. Open to all.
+#[utoipa::path(
+    get, path = "/health", security(()),
+    responses((status = 200, description = "It is", body = Object), (status = 503, description = "Restart it", body = Object))
+)]
+pub(crate) async fn alive(State(health): State<Arc<Health>>) -> (StatusCode, Json<Value>) {
+    answer(health.alive())
+}
+
+/// Whether log and database answer and the partitions are held. Open to all.
+#[utoipa::path(
+    get, path = "/ready", security(()),
+    responses((status = 200, description = "All is", body = Object), (status = 503, description = "Something is not", body = Object))
+)]
+pub(crate) async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, Json<Value>) {
+    answer(health.ready())
+}
+
+fn answer((good, body): (bool, Value)) -> (StatusCode, Json<Value>) {
+    (if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }
 
 #[cfg(test)]

@@ -1,13 +1,26 @@
 //! Health, metrics and the HTTP API.
+//!
+//! What is shown and done comes from the process, as a [`Source`]: nothing here knows a stage, the log or the
+//! database. `docs/http.md` has the routes, `docs/metrics.md` the metrics.
 
+mod api;
+mod guard;
 mod health;
+mod metrics;
+mod problem;
+mod source;
 
 use std::future::Future;
 
 use axum::Router;
 use tokio::net::TcpListener;
 
-pub use health::{Health, routes as health_routes};
+pub use api::routes;
+pub use guard::{Guard, Refused, TOKEN_VARIABLE};
+pub use health::Health;
+pub use metrics::Figures;
+pub use problem::Problem;
+pub use source::*;
 
 /// Answers on `listener` until `stop` resolves; then finishes the answers that were begun.
 ///

@@ -11,6 +11,7 @@ mod topic;
 
 pub use refresh::{Options, refresh, run};
 pub use schedule::day;
+pub(crate) use schedule::month;
 pub use store::{Refresh, calls_of_month, history};
 pub use topic::{load, newest, publish};
 

@@ -22,4 +22,7 @@ pub mod wishes;
 pub use error::Error;
 pub use options::{Approve, Options, WhenInactive};
 pub use run::{Clock, run, wall_clock};
-pub use store::{Step, load_accounts, load_channels, load_transitions};
+pub use store::{
+    ChannelPage, Standing, Step, channel, channel_page, load_accounts, load_channels, load_transitions,
+    standing,
+};

@@ -4,6 +4,7 @@
 
 mod load;
 mod save;
+mod show;
 mod text;
 
 use sqlx::PgPool;
@@ -12,6 +13,7 @@ use tickertape_broker::{Offset, TopicPartition};
 pub(crate) use load::{Loaded, previews};
 pub use load::{Step, load_accounts, load_channels, load_transitions};
 pub(crate) use save::Commit;
+pub use show::{ChannelPage, Standing, channel, channel_page, standing};
 
 use crate::Error;
 

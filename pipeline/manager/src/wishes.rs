@@ -3,6 +3,8 @@
 //! A wish is a row; the manager takes it at its next look. So it does not matter whether a manager runs right now, or
 //! on which machine.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgPool;
 
 use crate::Error;
@@ -40,18 +42,18 @@ pub async fn submit(pool: &PgPool, kind: WishKind, target: Target) -> Result<i64
         .map_err(Error::writing)
 }
 
-/// What came of a wish; none while the manager has not looked at it.
+/// What came of each of these wishes; none while the manager has not looked at it.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn outcome(pool: &PgPool, id: i64) -> Result<Option<String>, Error> {
-    let outcome: Option<Option<String>> =
-        sqlx::query_scalar("SELECT outcome FROM manager.wishes WHERE id = $1")
-            .bind(id)
-            .fetch_optional(pool)
+pub async fn outcomes(pool: &PgPool, ids: &[i64]) -> Result<BTreeMap<i64, Option<String>>, Error> {
+    let found: Vec<(i64, Option<String>)> =
+        sqlx::query_as("SELECT id, outcome FROM manager.wishes WHERE id = ANY($1)")
+            .bind(ids)
+            .fetch_all(pool)
             .await
             .map_err(Error::reading)?;
-    Ok(outcome.flatten())
+    Ok(found.into_iter().collect())
 }
 
 #[cfg(test)]

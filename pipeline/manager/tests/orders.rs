@@ -258,7 +258,7 @@ impl Play {
         let wake = self.world.report("boris", now).unwrap();
         stage::append(&*self.log, &[wake]).await;
         let deadline = Instant::now() + Duration::from_secs(120);
-        while wishes::outcome(&self.pool, wish).await.unwrap().is_none() {
+        while wishes::outcomes(&self.pool, &[wish]).await.unwrap()[&wish].is_none() {
             assert!(!self.manager.is_finished(), "the manager ended: {:?}", (&mut self.manager).await);
             assert!(Instant::now() < deadline, "step {}: the manager does not look at its wishes", self.step);
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -14,10 +14,7 @@ use tickertape_sinks::postgres::{Database, Target as Place};
 use crate::cli::{ChannelsArgs, ChannelsCommand};
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::{db, table};
-
-/// How long to wait for a running manager's word.
-const PATIENCE: Duration = Duration::from_secs(12);
+use crate::{db, table, wishing};
 
 pub(crate) async fn run(args: &ChannelsArgs) -> Result<()> {
     let config = Config::load(args.common.config.as_deref())?;
@@ -56,8 +53,7 @@ fn wish(command: &ChannelsCommand) -> Result<Option<(WishKind, Vec<Target>)>> {
             (WishKind::Add, lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
         }
     };
-    let targets = texts.iter().map(|text| wishes::target(text)).collect::<Result<_, _>>()?;
-    Ok(Some((kind, targets)))
+    Ok(Some((kind, wishing::targets(&texts)?)))
 }
 
 async fn answer(
@@ -69,12 +65,13 @@ async fn answer(
 ) -> Result<()> {
     let pool = database.pool();
     if let Some((kind, targets)) = wish {
-        let mut ids = Vec::new();
-        for target in targets {
-            let named = name(&target);
-            ids.push((named, wishes::submit(pool, kind, target).await?));
+        // On the embedded database no manager can run beside this.
+        let patience = if embedded { Duration::ZERO } else { wishing::PATIENCE };
+        for (named, outcome) in wishing::wish(pool, kind, targets, patience).await? {
+            let outcome = outcome.unwrap_or_else(|| "noted; the manager takes it when it runs".to_owned());
+            crate::print_data(&format!("{}: {}\n", table::escape(&named), table::escape(&outcome)));
         }
-        return say_what_came(database, ids, embedded).await;
+        return Ok(());
     }
     match &args.command {
         ChannelsCommand::Pending => {
@@ -86,16 +83,9 @@ async fn answer(
         }
         ChannelsCommand::Show { channel } => {
             let target = wishes::target(channel)?;
-            let channels = load_channels(pool, &[]).await?;
-            let found = channels.iter().find(|channel| {
-                channel.same_as.is_none()
-                    && match &target {
-                        Target::Link(link) => channel.links.contains(link),
-                        Target::Chat(chat_id) => channel.chat_id == Some(*chat_id),
-                    }
-            });
+            let found = tickertape_manager::channel(pool, &target).await?;
             let channel = found.with_context(|| format!("{channel} is not known"))?;
-            crate::print_data(&format!("{}\n", serde_json::to_string_pretty(channel)?));
+            crate::print_data(&format!("{}\n", serde_json::to_string_pretty(&channel)?));
             let steps = load_transitions(pool, channel.number).await?;
             table::show(
                 &["at", "from", "to", "account", "reason"],
@@ -122,38 +112,6 @@ async fn answer(
             table::show(&header, channels.iter().filter(|channel| channel.same_as.is_none()).map(row))
         }
         _ => Ok(()),
-    }
-}
-
-/// Waits a little for the manager; what it has not looked at is kept for it.
-async fn say_what_came(database: &Database, mut ids: Vec<(String, i64)>, embedded: bool) -> Result<()> {
-    let began = tokio::time::Instant::now();
-    // On the embedded database no manager can run beside this.
-    while !embedded && !ids.is_empty() && began.elapsed() < PATIENCE {
-        let mut open = Vec::new();
-        for (named, id) in ids {
-            match wishes::outcome(database.pool(), id).await? {
-                Some(outcome) => {
-                    crate::print_data(&format!("{}: {}\n", table::escape(&named), table::escape(&outcome)))
-                }
-                None => open.push((named, id)),
-            }
-        }
-        ids = open;
-        if !ids.is_empty() {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-    }
-    for (named, _) in ids {
-        crate::print_data(&format!("{}: noted; the manager takes it when it runs\n", table::escape(&named)));
-    }
-    Ok(())
-}
-
-fn name(target: &Target) -> String {
-    match target {
-        Target::Link(link) => link.clone(),
-        Target::Chat(chat_id) => chat_id.to_string(),
     }
 }
 

@@ -173,7 +173,8 @@ fn day(text: &str) -> Result<i64, String> {
 pub(crate) struct TelegramArgs {
     #[command(flatten)]
     pub(crate) first: FirstArgs,
-    /// Answer GET /health and GET /ready on this address, as in 127.0.0.1:9464.
+    /// Answer over HTTP on this address, as in 127.0.0.1:9464: health, metrics and the API. One that other machines
+    /// can reach demands the bearer token in TICKERTAPE_HTTP_TOKEN.
     #[arg(long, value_name = "HOST:PORT", env = "TICKERTAPE_LISTEN")]
     pub(crate) listen: Option<String>,
     #[command(flatten)]
@@ -231,7 +232,8 @@ pub(crate) struct RoleArgs {
     /// Partitions to take, as in 0-3,7. Default: those that are free, in equal shares with every process of this role.
     #[arg(long, value_name = "LIST", env = "TICKERTAPE_PARTITIONS")]
     pub(crate) partitions: Option<Partitions>,
-    /// Answer GET /health and GET /ready on this address, as in 127.0.0.1:9464.
+    /// Answer over HTTP on this address, as in 127.0.0.1:9464: health, metrics and the API. One that other machines
+    /// can reach demands the bearer token in TICKERTAPE_HTTP_TOKEN.
     #[arg(long, value_name = "HOST:PORT", env = "TICKERTAPE_LISTEN")]
     pub(crate) listen: Option<String>,
     #[command(flatten)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tickertape_coins::{Coin, CoinList};
+use tickertape_http::CoinDifference;
 use tickertape_manager::coins::{self as lists, Options};
 use tokio::sync::Notify;
 
@@ -40,7 +41,8 @@ async fn answer(process: &Process, command: &CoinsCommand, config: &Config) -> R
         }
         CoinsCommand::Diff { before, after } => {
             let (before, after) = (lists::load(broker, *before).await?, lists::load(broker, *after).await?);
-            print(&["change", "id", "symbol", "name", "before", "after"], differences(&before, &after))
+            let rows = differences(&before, &after).into_iter().map(difference_cells).collect();
+            print(&["change", "id", "symbol", "name", "before", "after"], rows)
         }
         CoinsCommand::Refresh => {
             let database = process.stages.opening.clone().await?;
@@ -95,28 +97,40 @@ pub(crate) fn options(config: &Config) -> Result<Options> {
 }
 
 /// What came, went, moved or was renamed, in the order of the newer list, then what went.
-fn differences(before: &CoinList, after: &CoinList) -> Vec<Vec<String>> {
+pub(crate) fn differences(before: &CoinList, after: &CoinList) -> Vec<CoinDifference> {
     let old: BTreeMap<&str, &Coin> = before.coins.iter().map(|coin| (coin.id.as_str(), coin)).collect();
     let new: BTreeMap<&str, &Coin> = after.coins.iter().map(|coin| (coin.id.as_str(), coin)).collect();
-    let row = |change: &str, coin: &Coin, before: String, after: String| {
-        vec![change.to_owned(), coin.id.clone(), coin.symbol.clone(), coin.name.clone(), before, after]
+    let difference = |change: &str, coin: &Coin, before, after| CoinDifference {
+        change: change.to_owned(),
+        id: coin.id.clone(),
+        symbol: coin.symbol.clone(),
+        name: coin.name.clone(),
+        before,
+        after,
     };
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     for coin in &after.coins {
-        let rank = coin.rank.to_string();
+        let rank = Some(coin.rank);
         match old.get(coin.id.as_str()) {
-            None => rows.push(row("added", coin, String::new(), rank)),
+            None => found.push(difference("added", coin, None, rank)),
             Some(was) if (&was.symbol, &was.name) != (&coin.symbol, &coin.name) => {
-                rows.push(row("renamed", coin, was.rank.to_string(), rank));
+                found.push(difference("renamed", coin, Some(was.rank), rank));
             }
-            Some(was) if was.rank != coin.rank => rows.push(row("moved", coin, was.rank.to_string(), rank)),
+            Some(was) if was.rank != coin.rank => {
+                found.push(difference("moved", coin, Some(was.rank), rank));
+            }
             Some(_) => {}
         }
     }
     for coin in before.coins.iter().filter(|coin| !new.contains_key(coin.id.as_str())) {
-        rows.push(row("removed", coin, coin.rank.to_string(), String::new()));
+        found.push(difference("removed", coin, Some(coin.rank), None));
     }
-    rows
+    found
+}
+
+fn difference_cells(found: CoinDifference) -> Vec<String> {
+    let rank = |rank: Option<u32>| rank.map_or(String::new(), |rank| rank.to_string());
+    vec![found.change, found.id, found.symbol, found.name, rank(found.before), rank(found.after)]
 }
 
 fn coin_cells(coin: &Coin) -> Vec<String> {
@@ -149,7 +163,10 @@ mod tests {
         let list = |coins| CoinList { version: 1, as_of: String::new(), coins };
         let before = list(vec![coin("a", "A", 1), coin("b", "B", 2), coin("c", "C", 3), coin("d", "D", 4)]);
         let after = list(vec![coin("a", "A", 1), coin("c", "C", 2), coin("d", "Dee", 4), coin("e", "E", 5)]);
-        let told: Vec<_> = differences(&before, &after).into_iter().map(|row| row[..2].join(" ")).collect();
+        let told: Vec<_> = differences(&before, &after)
+            .into_iter()
+            .map(|found| format!("{} {}", found.change, found.id))
+            .collect();
         assert_eq!(told, ["moved c", "renamed d", "added e", "removed b"]);
         assert!(differences(&before, &before).is_empty());
     }

@@ -4,6 +4,7 @@
 //! of its own; this binary only reads the command line and shows what came of it.
 
 mod accounts;
+mod api;
 mod channels;
 mod cli;
 mod coin_lists;
@@ -31,6 +32,7 @@ mod smartmodule;
 mod stages;
 mod summary;
 mod table;
+mod wishing;
 
 use std::process::ExitCode;
 

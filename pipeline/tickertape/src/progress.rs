@@ -15,17 +15,30 @@ pub(crate) struct Counters {
     pub(crate) attribution: Arc<tickertape_attributor::Progress>,
     pub(crate) postgres_messages: Arc<SinkProgress>,
     pub(crate) parquet_messages: Arc<SinkProgress>,
-    /// Every topic but messages: not shown, they are few.
-    others: Arc<SinkProgress>,
+    /// Every topic but messages: not on the bar, they are few.
+    postgres_others: Arc<SinkProgress>,
+    parquet_others: Arc<SinkProgress>,
 }
 
 impl Counters {
     pub(crate) fn postgres(&self, topic: &str) -> Arc<SinkProgress> {
-        if topic == topics::ATTRIBUTED { self.postgres_messages.clone() } else { self.others.clone() }
+        if topic == topics::ATTRIBUTED {
+            self.postgres_messages.clone()
+        } else {
+            self.postgres_others.clone()
+        }
     }
 
     pub(crate) fn parquet(&self, topic: &str) -> Arc<SinkProgress> {
-        if topic == topics::ATTRIBUTED { self.parquet_messages.clone() } else { self.others.clone() }
+        if topic == topics::ATTRIBUTED { self.parquet_messages.clone() } else { self.parquet_others.clone() }
+    }
+
+    /// Each sink by name, with its counts.
+    pub(crate) fn sinks(&self) -> [(&'static str, [&SinkProgress; 2]); 2] {
+        [
+            ("postgres", [&self.postgres_messages, &self.postgres_others]),
+            ("parquet", [&self.parquet_messages, &self.parquet_others]),
+        ]
     }
 }
 

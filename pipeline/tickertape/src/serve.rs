@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tickertape_broker::Phase;
-use tickertape_http::Health;
+use tickertape_http::{Guard, Health, TOKEN_VARIABLE};
 use tickertape_sinks::postgres::Database;
 use tickertape_telegram::FirstBackfill;
 use tokio::net::TcpListener;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
+use crate::api::Api;
 use crate::cli::{FirstArgs, ImportArgs, RoleArgs, TelegramArgs, UpArgs};
 use crate::coin_lists;
 use crate::config::Config;
@@ -56,21 +57,23 @@ impl From<&FirstArgs> for FirstBackfill {
 
 /// Runs one role until stopped.
 pub(crate) async fn role(role: Role, args: &RoleArgs) -> Result<()> {
+    let config = Config::load(args.common.config.as_deref())?;
     let process = Process::open(&args.common, Unasked::Newest).await?;
-    let mut service = Service::start(process, args.listen.as_deref()).await?;
+    let mut service = Service::start(process, args.listen.as_deref(), &config).await?;
     service.hold(role, args.partitions.clone());
     service.run().await
 }
 
 /// Follows the accounts until stopped.
 pub(crate) async fn telegram(args: &TelegramArgs) -> Result<()> {
+    let config = Config::load(args.common.config.as_deref())?;
     let process = Process::open(&args.common, Unasked::Newest).await?;
     let accounts = &process.stages.accounts;
     if accounts.keys().is_empty() {
         anyhow::bail!(following::NONE);
     }
     accounts.bound((&args.first).into());
-    let mut service = Service::start(process, args.listen.as_deref()).await?;
+    let mut service = Service::start(process, args.listen.as_deref(), &config).await?;
     service.hold(Role::Telegram, None);
     service.run().await
 }
@@ -80,7 +83,7 @@ pub(crate) async fn up(args: &UpArgs) -> Result<()> {
     let inputs = tickertape_import::discover(&args.paths)?;
     let config = Config::load(args.role.common.config.as_deref())?;
     let process = Process::open(&args.role.common, Unasked::Newest).await?;
-    let mut service = Service::start(process, args.role.listen.as_deref()).await?;
+    let mut service = Service::start(process, args.role.listen.as_deref(), &config).await?;
     // A list that was told holds until it is told no more.
     if config.coins.refresh_hours > 0 && args.role.common.coins.is_none() && config.coins_file().is_none() {
         let options = coin_lists::options(&config)?;
@@ -122,7 +125,7 @@ struct Service {
 }
 
 impl Service {
-    async fn start(process: Process, listen: Option<&str>) -> Result<Self> {
+    async fn start(process: Process, listen: Option<&str>, config: &Config) -> Result<Self> {
         let (stop, _) = watch::channel(Phase::Running);
         let health = Arc::new(Health::default());
         let mut tasks = JoinSet::new();
@@ -130,8 +133,11 @@ impl Service {
             let listener = TcpListener::bind(address).await.with_context(|| {
                 format!("cannot listen on {address}; choose another address with --listen")
             })?;
-            eprintln!("answering on http://{}", listener.local_addr()?);
-            let routes = tickertape_http::health_routes(health.clone());
+            let address = listener.local_addr()?;
+            let guard = Guard::new(address, std::env::var(TOKEN_VARIABLE).ok().as_deref())?;
+            eprintln!("answering on http://{address}");
+            let source = Arc::new(Api::new(process.stages.clone(), config.clone()));
+            let routes = tickertape_http::routes(health.clone(), source, guard);
             let stopped = stopping(stop.subscribe());
             tasks.spawn(async move {
                 let answered = tickertape_http::answer(listener, routes, stopped).await;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tickertape_broker::{Broker, Phase};
 use tickertape_coingecko::{self as coingecko, Answer, Client, Judgement, MOST_CALLS, Reason};
 use tickertape_coins::{CoinList, Rules};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tracing::{info, warn};
 
 use super::store::{self, Refresh};
@@ -75,8 +75,12 @@ async fn keep(broker: &dyn Broker, pool: &PgPool, options: &Options) -> Result<(
     }
 }
 
+/// Two refreshes of one process at once would both publish the next version.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
 /// Asks CoinGecko once, puts a changed list in force, and stores what came of it.
 pub async fn refresh(broker: &dyn Broker, pool: &PgPool, options: &Options) -> Result<Refresh, Error> {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let client = Client::new(options.coingecko.clone()).map_err(Error::Client)?;
     let in_force = in_force(broker).await?;
     let at = (options.clock)();

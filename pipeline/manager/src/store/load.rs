@@ -179,7 +179,7 @@ pub(crate) async fn previews(
     rows.into_iter().map(|(channel, preview)| Ok((channel, parse(&preview, "manager.previews")?))).collect()
 }
 
-fn rows<T: DeserializeOwned>(
+pub(super) fn rows<T: DeserializeOwned>(
     rows: Result<Vec<String>, sqlx::Error>,
     table: &'static str,
 ) -> Result<Vec<T>, Error> {
