@@ -148,7 +148,7 @@ CREATE TABLE view_counts (
 COMMENT ON TABLE view_counts IS 'How often channel posts had been seen some minutes after they were posted.';
 COMMENT ON COLUMN view_counts.chat_id IS 'Marked id of the channel, as in messages.';
 COMMENT ON COLUMN view_counts.message_id IS 'The post.';
-COMMENT ON COLUMN view_counts.after_minutes IS 'Which count this is: 5, 20 or 60 minutes after date.';
+COMMENT ON COLUMN view_counts.after_minutes IS 'Minutes after date: 5, 20 and 60 are counted for every post, at others Telegram told of it by itself. Of several in a minute the last stays.';
 COMMENT ON COLUMN view_counts.date IS 'When it was posted. A date outside the years 1 to 9999 is infinity or -infinity, and its Unix seconds stand in extra -> ''out_of_range''.';
 COMMENT ON COLUMN view_counts.counted_at IS 'When it was counted: later than due when the producer was down. Out of range: as date.';
 COMMENT ON COLUMN view_counts.views IS 'Views.';

@@ -14,7 +14,7 @@ pub struct ViewCount {
     pub message_id: i64,
     /// When it was posted, Unix seconds.
     pub date: i64,
-    /// Which count this is: 5, 20 or 60 minutes after `date`.
+    /// Minutes after `date`. 5, 20 and 60 are counted for every post; at others Telegram told of it by itself.
     pub after_minutes: u32,
     /// Views.
     pub views: i64,

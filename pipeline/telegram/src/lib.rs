@@ -19,6 +19,7 @@ mod gate;
 mod ledger;
 mod live;
 mod outgoing;
+mod posts;
 mod producer;
 mod progress;
 mod ranges;

@@ -25,6 +25,7 @@ use crate::coverage::{Coverage, Fetch, Why};
 use crate::error::{Error, Result};
 use crate::ledger::{self, Changes, Ends};
 use crate::outgoing::{Meaning, Outgoing, Partitions};
+use crate::posts::Posts;
 use crate::progress::Progress;
 use crate::tail::Tail;
 use crate::updates::{Heard, Packet};
@@ -79,6 +80,7 @@ pub(crate) struct Desk {
     chats: BTreeMap<i64, Chat>,
     /// Message id → basic group.
     groups: BTreeMap<i64, i64>,
+    posts: Posts,
     appends: FuturesOrdered<BoxFuture<'static, Result<Meaning>>>,
     asked: FuturesUnordered<BoxFuture<'static, (i64, Answer)>>,
     /// Nothing is asked before this moment.
@@ -101,6 +103,7 @@ impl Desk {
             setting,
             chats,
             groups: BTreeMap::new(),
+            posts: Posts::default(),
             appends: FuturesOrdered::new(),
             asked: FuturesUnordered::new(),
             ask_from: Instant::now(),
@@ -296,6 +299,11 @@ impl Desk {
                     self.membership(peer::channel(changed.channel_id), &people);
                     None
                 }
+                U::ChannelMessageViews(_) | U::ChannelMessageForwards(_) => {
+                    let count = self.posts.count(&update, &self.setting.account, packet.at);
+                    count.iter().for_each(|count| outgoing.push_views(count));
+                    None
+                }
                 _ => None,
             };
             if let (Some((chat_id, id)), Some(pts)) = (change, pts) {
@@ -344,6 +352,9 @@ impl Desk {
             let counter =
                 if matches!(record, Converted::Event(_)) { &progress.events } else { &progress.messages };
             Progress::add(counter, 1);
+            if let Converted::Message(message) = &record {
+                self.posts.hear(message);
+            }
             outgoing.push(chat_id, &record);
         }
         outgoing.meaning.messages.push((chat_id, id));

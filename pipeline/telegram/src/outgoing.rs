@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tickertape_broker::{BatchBuilder, Broker, Offset, TopicPartition};
-use tickertape_records::{key, topics};
+use tickertape_records::{ViewCount, key, topics};
 
 use crate::convert::Converted;
 use crate::error::Result;
@@ -19,7 +19,7 @@ pub(crate) struct Meaning {
     pub(crate) looked: Vec<(i64, i64, i64)>,
     /// (chat, number of the channel's changes) up to which everything then is.
     pub(crate) applied: Vec<(i64, i32)>,
-    /// (topic, partition, offset): every record before that offset is then accounted for.
+    /// (topic, partition, offset): every message or event before that offset is then accounted for.
     pub(crate) ends: Vec<(&'static str, u32, Offset)>,
 }
 
@@ -35,6 +35,7 @@ impl Meaning {
 pub(crate) struct Partitions {
     pub(crate) messages: u32,
     pub(crate) events: u32,
+    pub(crate) views: u32,
 }
 
 /// Records for one append.
@@ -60,6 +61,12 @@ impl Outgoing {
             Converted::Message(message) => message.encode_into(out),
             Converted::Event(event) => event.encode_into(out),
         });
+    }
+
+    pub(crate) fn push_views(&mut self, count: &ViewCount) {
+        let partition = topics::partition_of(count.chat_id, self.partitions.views);
+        let batch = self.batches.entry((topics::VIEWS, partition)).or_default();
+        batch.push_with(key(count.chat_id).as_bytes(), |out| count.encode_into(out));
     }
 
     /// Nothing would be appended or learned.
@@ -89,6 +96,8 @@ impl Outgoing {
                 for ((.., end), first) in meaning.ends.iter_mut().zip(ack.await?) {
                     *end += first;
                 }
+                // What was counted is not looked for at the next start.
+                meaning.ends.retain(|(topic, ..)| *topic != topics::VIEWS);
             }
             Ok(meaning)
         })

@@ -101,6 +101,7 @@ impl Producer {
             partitions: Partitions {
                 messages: self.broker.existing_topic(topics::MESSAGES).await?.partitions,
                 events: self.broker.existing_topic(topics::EVENTS).await?.partitions,
+                views: self.broker.existing_topic(topics::VIEWS).await?.partitions,
             },
             first: self.options.first,
             window,

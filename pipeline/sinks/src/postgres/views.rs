@@ -9,6 +9,7 @@ impl Row for ViewCount {
     const TOPIC: &'static str = topics::VIEWS;
     const TABLE: &'static str = "view_counts";
     const KEY: &'static [&'static str] = &["chat_id", "message_id", "after_minutes"];
+    const NEWEST_BY: &'static [&'static str] = &["counted_at", "views"];
     const COLUMNS: &'static [Column<Self>] = &[
         ("chat_id", |count, rows| rows.bigint(count.chat_id)),
         ("message_id", |count, rows| rows.bigint(count.message_id)),

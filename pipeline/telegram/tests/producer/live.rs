@@ -25,6 +25,32 @@ async fn messages_edits_and_deletions_reach_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counters_that_are_pushed_reach_the_log() {
+    let Some(setup) = setup().await else { return };
+    let running = setup.start();
+    let id = setup.telegram.post_with(CHAT, "a post", |message| {
+        (message.views, message.date) = (Some(1), message.date - 130);
+    });
+    setup.agrees().await;
+    setup.telegram.view(CHAT, id, 40, 5);
+    eventually(|| async {
+        let counts = setup.views().await.len();
+        (counts < 2).then(|| format!("{counts} counts"))
+    })
+    .await;
+    running.stop().await;
+    let counts = setup.views().await;
+    assert_eq!(
+        counts.iter().map(|count| (count.views, count.forwards)).collect::<Vec<_>>(),
+        [(40, None), (40, Some(5))]
+    );
+    let last = &counts[1];
+    assert_eq!((last.chat_id, last.message_id), (peer::channel(CHAT), i64::from(id)));
+    assert_eq!(last.after_minutes, 2);
+    assert_eq!(last.account, "alpha");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_field_is_kept() {
     let Some(setup) = setup().await else { return };
     let running = setup.start();

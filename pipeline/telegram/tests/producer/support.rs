@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
 use tickertape_loopback_telegram::{AccountId, AccountSpec, ChatKind, ChatSpec, Loopback};
 use tickertape_postgres_server::Server;
-use tickertape_records::{Event, Message, peer, topics};
+use tickertape_records::{Event, Message, ViewCount, peer, topics};
 use tickertape_telegram::{
     Connection, ConnectionOptions, Error, FirstBackfill, Producer, ProducerOptions, Progress, Session,
     system_clock,
@@ -75,7 +75,7 @@ pub(crate) async fn setup() -> Option<Setup> {
     sqlx::migrate!("../../migrations").run(&pool).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&folder.path().join("log")).unwrap());
-    for name in [topics::MESSAGES, topics::EVENTS, FENCE] {
+    for name in [topics::MESSAGES, topics::EVENTS, topics::VIEWS, FENCE] {
         let spec =
             TopicSpec { name: name.to_owned(), partitions: PARTITIONS, retention: Retention::default() };
         broker.create_topic(&spec).await.unwrap();
@@ -139,6 +139,12 @@ impl Setup {
     pub(crate) async fn events(&self) -> Vec<Event> {
         let mut all = Vec::new();
         self.read(topics::EVENTS, |value| all.push(Event::decode(value).unwrap())).await;
+        all
+    }
+
+    pub(crate) async fn views(&self) -> Vec<ViewCount> {
+        let mut all = Vec::new();
+        self.read(topics::VIEWS, |value| all.push(ViewCount::decode(value).unwrap())).await;
         all
     }
 
