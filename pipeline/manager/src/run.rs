@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use tickertape_broker::{BatchBuilder, Broker, Phase, TopicPartition};
-use tickertape_records::topics;
+use tickertape_records::{PreviewMessage, topics};
 use tokio::sync::watch;
 
 use crate::activity::Activity;
@@ -162,7 +162,12 @@ impl Manager {
                 Some(Record::Report(report)) => self.state.observe(Event::Report(report), time),
                 Some(Record::Observed(seen)) => self.state.observe(Event::Observed(seen), time),
                 Some(Record::Linked(link)) => {
-                    let preview = link.preview.clone().filter(|preview| preview.unavailable.is_none());
+                    let mut preview = link.preview.clone().filter(|preview| preview.unavailable.is_none());
+                    if let Some(preview) = &mut preview
+                        && preview.messages.is_empty()
+                    {
+                        preview.messages = self.messages_before(&link.link, &commit).await?;
+                    }
                     let verdict =
                         preview.as_ref().map(|preview| self.scale.weigh(preview, self.state.options()));
                     let name = link.link.clone();
@@ -176,6 +181,18 @@ impl Manager {
         }
         self.save(commit).await?;
         Ok(records)
+    }
+
+    /// The messages of the newest look at a link that had any. Each goes out with the first sighting alone, and an account
+    /// that sees the link again says only where it leads.
+    async fn messages_before(&self, link: &str, commit: &Commit) -> Result<Vec<PreviewMessage>, Error> {
+        let Some(channel) = self.state.channel_of_link(link) else { return Ok(Vec::new()) };
+        let number = channel.number;
+        let unsaved = commit.previews.iter().rev().find(|(of, _)| *of == number);
+        if let Some((_, preview)) = unsaved {
+            return Ok(preview.messages.clone());
+        }
+        Ok(store::preview(&self.pool, number).await?.map(|preview| preview.messages).unwrap_or_default())
     }
 
     /// Looks at everything that is no record, and at the clock; true when there is more to look at right away.

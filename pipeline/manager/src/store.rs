@@ -10,7 +10,7 @@ mod text;
 use sqlx::PgPool;
 use tickertape_broker::{Offset, TopicPartition};
 
-pub(crate) use load::{Loaded, previews};
+pub(crate) use load::{Loaded, preview, previews};
 pub use load::{Step, load_accounts, load_channels, load_transitions};
 pub(crate) use save::Commit;
 pub use show::{ChannelPage, Standing, channel, channel_page, standing};

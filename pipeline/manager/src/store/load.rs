@@ -161,6 +161,17 @@ pub async fn load_transitions(pool: &PgPool, channel: Number) -> Result<Vec<Step
         .collect())
 }
 
+/// The newest preview of a channel.
+pub(crate) async fn preview(pool: &PgPool, channel: Number) -> Result<Option<Preview>, Error> {
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT preview::text FROM manager.previews WHERE channel = $1")
+            .bind(channel)
+            .fetch_optional(pool)
+            .await
+            .map_err(Error::reading)?;
+    text.map(|text| parse(&text, "manager.previews")).transpose()
+}
+
 /// Previews of channels behind `after` on which the coin list may change the verdict, at most `most`.
 pub(crate) async fn previews(
     pool: &PgPool,

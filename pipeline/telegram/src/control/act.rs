@@ -201,6 +201,7 @@ impl Control {
 
     async fn resolve(&self, link: &str, seen_in: (i64, i64)) -> Result<Act, Failure> {
         let preview = self.preview(link).await?;
+        self.store.remember_preview(link, &preview, self.now()).await?;
         let outcome = match (&preview.unavailable, preview.chat_kind) {
             (Some(why), _) => {
                 let reason = match why.as_str() {

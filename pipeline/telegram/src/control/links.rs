@@ -12,7 +12,10 @@ use crate::error::{Error, Result};
 
 /// What to do with the oldest link.
 enum Next {
+    /// With what is known of where it leads.
     Send(Option<Box<Preview>>),
+    /// With what was just seen there.
+    Looked(Box<Preview>),
     Wait,
 }
 
@@ -23,7 +26,12 @@ impl Control {
             let waits = match open {
                 Some(open) => match self.next_for(&open).await? {
                     Next::Send(preview) => {
-                        self.send_link(&open, preview.map(|preview| *preview)).await?;
+                        self.send_link(&open, preview.map(|preview| *preview), None).await?;
+                        false
+                    }
+                    Next::Looked(preview) => {
+                        let looked = Some((&*preview, self.now()));
+                        self.send_link(&open, Some((*preview).clone()), looked).await?;
                         false
                     }
                     Next::Wait => true,
@@ -58,7 +66,7 @@ impl Control {
         }
         self.store.use_up(Kind::Lookup, used.and_one(now)).await?;
         match self.preview(&open.link).await {
-            Ok(preview) => Ok(Next::Send(Some(Box::new(preview)))),
+            Ok(preview) => Ok(Next::Looked(Box::new(preview))),
             Err(Failure::Refused(..)) => Ok(Next::Send(None)),
             Err(Failure::Error(error)) => match self.noticed(error).await? {
                 error @ (Error::Log(_) | Error::Ledger(_)) => Err(error),
@@ -74,11 +82,16 @@ impl Control {
         }
     }
 
-    async fn send_link(&self, open: &OpenLink, preview: Option<Preview>) -> Result<()> {
+    async fn send_link(
+        &self,
+        open: &OpenLink,
+        preview: Option<Preview>,
+        looked: Option<(&Preview, i64)>,
+    ) -> Result<()> {
         let link = Link::decode(open.record.as_bytes()).expect("only what was encoded is stored");
         let link = Link { preview, ..link };
         let record = self.about_chat(topics::LINKS, open.chat_id, json(&link)).await?;
-        self.store.link_sent(open, record).await?;
+        self.store.link_sent(open, record, looked).await?;
         self.outgoing.notify_one();
         Ok(())
     }

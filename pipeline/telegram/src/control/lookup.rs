@@ -7,7 +7,6 @@ use tickertape_records::{FailureReason, Preview, PreviewMessage, peer};
 use super::Control;
 use super::act::{Failure, target};
 use super::chats::{self, Facts};
-use super::outbox::json;
 use crate::error::{Error, Result};
 
 /// The latest messages of a preview.
@@ -87,8 +86,7 @@ impl Control {
                 }
                 match self.look_up(name).await? {
                     Named::Chat(facts) => {
-                        let preview = json(&facts.preview());
-                        self.store.remember_preview(link, &preview, self.now()).await?;
+                        self.store.remember_preview(link, &facts.preview(), self.now()).await?;
                         Ok(facts.chat_id)
                     }
                     Named::Person(_) => {
@@ -115,10 +113,9 @@ impl Control {
         Err(Failure::Refused(FailureReason::NotFound, "nobody has this name".to_owned()))
     }
 
-    /// What a link leads to, remembered. A chat that is not there or closed is a preview that says so.
+    /// What a link leads to. A chat that is not there or closed is a preview that says so.
     pub(super) async fn preview(&self, link: &str) -> Result<Preview, Failure> {
-        let preview = match self.look_at(link).await {
-            Ok(preview) => preview,
+        match self.look_at(link).await {
             Err(Failure::Refused(reason, detail)) => {
                 let unavailable = match reason {
                     FailureReason::Private => "private",
@@ -127,13 +124,10 @@ impl Control {
                     FailureReason::NotFound => "not_found",
                     _ => return Err(Failure::Refused(reason, detail)),
                 };
-                Preview { unavailable: Some(unavailable.to_owned()), ..Preview::default() }
+                Ok(Preview { unavailable: Some(unavailable.to_owned()), ..Preview::default() })
             }
-            Err(error) => return Err(error),
-        };
-        let remembered = Preview { messages: Vec::new(), ..preview.clone() };
-        self.store.remember_preview(link, &json(&remembered), self.now()).await?;
-        Ok(preview)
+            looked => looked,
+        }
     }
 
     async fn look_at(&self, link: &str) -> Result<Preview, Failure> {

@@ -4,7 +4,7 @@
 use sqlx::{PgConnection, PgPool, Row};
 use tickertape_records::{Action, Instruction, Preview};
 
-use super::outbox::Outgoing;
+use super::outbox::{Outgoing, json};
 use crate::budget::Used;
 use crate::error::Result;
 
@@ -350,16 +350,29 @@ impl Store {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    pub(super) async fn remember_preview(&self, link: &str, preview: &str, now: i64) -> Result<()> {
+    /// Remembers what a link led to, without the messages: they go out once.
+    pub(super) async fn remember_preview(&self, link: &str, preview: &Preview, now: i64) -> Result<()> {
+        let mut connection = self.pool.acquire().await?;
+        self.set_preview(&mut connection, link, preview, now).await
+    }
+
+    async fn set_preview(
+        &self,
+        on: &mut PgConnection,
+        link: &str,
+        preview: &Preview,
+        now: i64,
+    ) -> Result<()> {
+        let remembered = Preview { messages: Vec::new(), ..preview.clone() };
         sqlx::query(
             "INSERT INTO control_previews (account, link, preview, looked_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (account, link) DO UPDATE SET preview = excluded.preview, looked_at = excluded.looked_at",
         )
         .bind(&self.account)
         .bind(link)
-        .bind(preview)
+        .bind(json(&remembered))
         .bind(now)
-        .execute(&self.pool)
+        .execute(on)
         .await?;
         Ok(())
     }
@@ -419,8 +432,14 @@ impl Store {
         .transpose()
     }
 
-    /// The link is on its way out.
-    pub(super) async fn link_sent(&self, link: &OpenLink, record: Outgoing) -> Result<()> {
+    /// The link is on its way out; `looked` is what was just seen there, and when. Remembered earlier, a kill in between
+    /// would leave its messages unsaid for as long as it is remembered.
+    pub(super) async fn link_sent(
+        &self,
+        link: &OpenLink,
+        record: Outgoing,
+        looked: Option<(&Preview, i64)>,
+    ) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query(
             "UPDATE control_links SET record = NULL WHERE chat_id = $1 AND message_id = $2 AND link = $3",
@@ -430,6 +449,9 @@ impl Store {
         .bind(&link.link)
         .execute(&mut *transaction)
         .await?;
+        if let Some((preview, now)) = looked {
+            self.set_preview(&mut transaction, &link.link, preview, now).await?;
+        }
         self.stage(&mut transaction, &[record]).await?;
         Ok(transaction.commit().await?)
     }
