@@ -129,6 +129,7 @@ impl Control {
 
     /// The same, once the waits of before were resumed.
     pub(crate) async fn obey(&self, phase: watch::Receiver<Phase>) -> Result<()> {
+        self.store.take_over().await?;
         self.drain_outbox(true).await?;
         let stopped = Notify::new();
         let working = async {

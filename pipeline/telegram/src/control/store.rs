@@ -1,7 +1,7 @@
 //! What the control loop keeps in Postgres. Every method is one transaction, and none waits for anything else: the
 //! embedded database has one connection.
 
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{PgConnection, PgPool, PgTransaction, Row};
 use tickertape_records::{Action, Instruction, Preview};
 
 use super::outbox::{Outgoing, json};
@@ -67,6 +67,31 @@ impl Store {
         Self { pool, account }
     }
 
+    /// Waits for what a killed predecessor of this process had already asked the server to commit. Read before that,
+    /// an instruction would be found open, and answered a second time.
+    pub(super) async fn take_over(&self) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(self.lock())
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// A transaction that a successor waits for.
+    async fn transaction(&self) -> Result<PgTransaction<'static>> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))")
+            .bind(self.lock())
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction)
+    }
+
+    fn lock(&self) -> String {
+        format!("tickertape control {}", self.account)
+    }
+
     pub(super) async fn position(&self, topic: &str, partition: u32) -> Result<Option<(u64, u64)>> {
         let row: Option<(i64, i64)> = sqlx::query_as(
             "SELECT epoch, next FROM control_positions WHERE account = $1 AND topic = $2 AND partition = $3",
@@ -114,7 +139,7 @@ impl Store {
 
     /// Only records, nothing that they follow from.
     pub(super) async fn put_out(&self, records: &[Outgoing]) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         self.stage(&mut transaction, records).await?;
         Ok(transaction.commit().await?)
     }
@@ -159,7 +184,7 @@ impl Store {
         instructions: &[(Instruction, String)],
         dead: &[Outgoing],
     ) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         for (instruction, text) in instructions {
             sqlx::query(
                 "INSERT INTO control_instructions (account, id, instruction, state, try_at)
@@ -217,7 +242,7 @@ impl Store {
 
     /// Telegram asks for these waits.
     pub(super) async fn keep_waits(&self, waits: &[(String, i64)]) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         for (method, until) in waits {
             sqlx::query(
                 "INSERT INTO control_waits (account, method, until) VALUES ($1, $2, $3)
@@ -246,7 +271,7 @@ impl Store {
 
     /// Written before Telegram is asked: the instruction is begun, and what it uses is used.
     pub(super) async fn begin(&self, id: &str, uses: &[(Kind, Used)]) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         for (kind, used) in uses {
             self.set_used(&mut transaction, *kind, *used).await?;
         }
@@ -265,7 +290,7 @@ impl Store {
         records: &[Outgoing],
         member: Option<Membership>,
     ) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         sqlx::query("UPDATE control_instructions SET state = 'done' WHERE account = $1 AND id = $2")
             .bind(&self.account)
             .bind(id)
@@ -379,7 +404,7 @@ impl Store {
 
     /// What a batch of messages held, and how far that goes.
     pub(super) async fn observed(&self, at: &Reached<'_>, seen: &Seen, now: i64) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         for (link, record) in &seen.links {
             sqlx::query(
                 "INSERT INTO control_links (chat_id, message_id, link, account, record, seen_at)
@@ -440,7 +465,7 @@ impl Store {
         record: Outgoing,
         looked: Option<(&Preview, i64)>,
     ) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         sqlx::query(
             "UPDATE control_links SET record = NULL WHERE chat_id = $1 AND message_id = $2 AND link = $3",
         )
@@ -475,7 +500,7 @@ impl Store {
 
     /// These are counted, or cannot be.
     pub(super) async fn counted(&self, dues: &[Due], records: &[Outgoing]) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         for due in dues {
             sqlx::query(
                 "DELETE FROM control_views WHERE chat_id = $1 AND message_id = $2 AND after_minutes = $3",
@@ -505,7 +530,7 @@ impl Store {
         gone: &[i64],
         records: &[Outgoing],
     ) -> Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.transaction().await?;
         for (chat_id, described) in here {
             sqlx::query(
                 "INSERT INTO control_chats (account, chat_id, described) VALUES ($1, $2, $3)

@@ -20,6 +20,9 @@ use tickertape_telegram::{
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// A topic of the tests' own.
+const FENCE: &str = "fence";
+
 pub(crate) struct Setup {
     pub(crate) telegram: Loopback,
     pub(crate) id: AccountId,
@@ -34,6 +37,7 @@ pub(crate) struct Setup {
 
 pub(crate) struct Running {
     phase: watch::Sender<Phase>,
+    broker: Arc<dyn Broker>,
     task: JoinHandle<Result<(), Error>>,
 }
 
@@ -43,10 +47,15 @@ impl Running {
         self.task.await.unwrap().unwrap();
     }
 
-    /// As if the process had been killed.
+    /// As if the process had been killed: nothing is finished, nothing written. What the log had taken of it is on the
+    /// log when this is over: a log that died with its process would take nothing later either.
     pub(crate) async fn kill(self) {
         self.task.abort();
         let _ = self.task.await;
+        let mut batch = BatchBuilder::default();
+        batch.push(b"", b"");
+        let ack = self.broker.append(vec![(TopicPartition::new(FENCE, 0), batch)]).await.unwrap();
+        ack.await.unwrap(); // appends are acknowledged in order
     }
 }
 
@@ -73,7 +82,7 @@ pub(crate) async fn setup_with(spec: AccountSpec) -> Option<Setup> {
     sqlx::migrate!("../../migrations").run(&pool).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&folder.path().join("log")).unwrap());
-    for name in topics::ALL {
+    for name in topics::ALL.into_iter().chain([FENCE]) {
         let partitions = if name == topics::MESSAGES { 2 } else { 1 };
         let spec = TopicSpec { name: name.to_owned(), partitions, retention: Retention::default() };
         broker.create_topic(&spec).await.unwrap();
@@ -120,7 +129,8 @@ impl Setup {
             self.options,
         );
         let (phase, watching) = watch::channel(Phase::Running);
-        Running { phase, task: tokio::spawn(async move { control.run(watching).await }) }
+        let broker = Arc::clone(&self.broker);
+        Running { phase, broker, task: tokio::spawn(async move { control.run(watching).await }) }
     }
 
     pub(crate) async fn append(&self, topic: &str, partition: u32, key: &str, value: &[u8]) {
