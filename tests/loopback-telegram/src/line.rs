@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grammers_crypto::DequeBuffer;
 use grammers_mtproto::transport::{Full, Transport};
@@ -228,7 +228,9 @@ impl Opened {
                     answer.extend(result);
                     self.line.reply(answer, true);
                 };
-                server.answer(&self.line, id, body, answered);
+                // A message's number is the time at which it was made: seconds, and the nanoseconds times four.
+                let sent_at = Duration::new((message >> 32) as u64, (message as u32) >> 2);
+                server.answer(&self.line, sent_at, id, body, answered);
             }
         }
         Ok(())

@@ -228,7 +228,7 @@ impl Loopback {
         self.world().faults.floods.insert(method.to_owned(), (times, seconds));
     }
 
-    /// How many requests came before a wait was over.
+    /// How many requests were sent after a wait was asked for, and before it was over.
     pub fn early(&self) -> u32 {
         self.world().faults.early
     }

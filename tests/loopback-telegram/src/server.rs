@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grammers_session::SessionData;
 use grammers_session::types::{DcOption, PeerAuth, PeerId, PeerInfo, UpdatesState};
@@ -154,13 +154,21 @@ impl Loopback {
         self.world().introductions.push((api_id, device.to_owned()));
     }
 
-    /// Answers one request through `answered`, under the lock, so that pushes and answers keep their order.
-    pub(crate) fn answer(&self, line: &Line, id: u32, body: &[u8], answered: impl FnOnce(Reply)) {
+    /// Answers one request, sent at this moment by its sender's clock, through `answered`: under the lock, so that
+    /// pushes and answers keep their order.
+    pub(crate) fn answer(
+        &self,
+        line: &Line,
+        sent_at: Duration,
+        id: u32,
+        body: &[u8],
+        answered: impl FnOnce(Reply),
+    ) {
         let method = tl::name_for_id(id).to_owned();
         {
             let mut world = self.world();
             *world.asked.entry(method.clone()).or_default() += 1;
-            if let Some(refusal) = flooded(&mut world, line.key, &method) {
+            if let Some(refusal) = flooded(&mut world, line.key, &method, sent_at) {
                 return answered(refusal);
             }
             let banned = world.account_of(line.key).and_then(|account| world.accounts.get(account));
@@ -190,13 +198,14 @@ impl Loopback {
     }
 }
 
-fn flooded(world: &mut World, key: [u8; 8], method: &str) -> Option<Reply> {
+fn flooded(world: &mut World, key: [u8; 8], method: &str, sent_at: Duration) -> Option<Reply> {
     let faults = &mut world.faults;
     let at = (key, method.to_owned());
-    let now = Instant::now();
-    if let Some(until) = faults.flooded_until.get(&at).copied() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if let Some((asked_at, until)) = faults.flooded_until.get(&at).copied() {
         if now < until {
-            faults.early += 1;
+            // One that was on its way could not know.
+            faults.early += u32::from(sent_at > asked_at);
             let left = (until - now).as_secs() + 1;
             return Some(Reply::Refuse(420, format!("FLOOD_WAIT_{left}")));
         }
@@ -208,6 +217,6 @@ fn flooded(world: &mut World, key: [u8; 8], method: &str) -> Option<Reply> {
     }
     *left -= 1;
     let seconds = *seconds;
-    faults.flooded_until.insert(at, now + Duration::from_secs(u64::from(seconds)));
+    faults.flooded_until.insert(at, (now, now + Duration::from_secs(u64::from(seconds))));
     Some(Reply::Refuse(420, format!("FLOOD_WAIT_{seconds}")))
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use grammers_tl_types::{self as tl, Serializable};
 
@@ -91,8 +92,8 @@ pub(crate) struct Chat {
 pub(crate) struct Faults {
     /// Method → how often still, and how many seconds to wait.
     pub(crate) floods: HashMap<String, (u32, u32)>,
-    /// (key, method) → not before this moment.
-    pub(crate) flooded_until: HashMap<([u8; 8], String), std::time::Instant>,
+    /// (key, method) → when a wait was asked for, and until when, since 1970.
+    pub(crate) flooded_until: HashMap<([u8; 8], String), (Duration, Duration)>,
     pub(crate) early: u32,
     pub(crate) mute_everything: bool,
     pub(crate) drop_pushes: u32,
