@@ -1,4 +1,4 @@
-//! The process that is killed: a producer with an embedded log, as `up` runs one.
+//! The process that is killed: an account at work with an embedded log, as in `up`.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -10,7 +10,9 @@ use anyhow::{Context, Result};
 use sqlx::postgres::PgPoolOptions;
 use tickertape_broker::{Broker, Embedded, Phase, Retention, TopicPartition, TopicSpec};
 use tickertape_records::{Message, topics};
-use tickertape_telegram::{Connection, ConnectionOptions, Producer, ProducerOptions, Session, system_clock};
+use tickertape_telegram::{
+    Account, AtWork, Connection, ConnectionOptions, ControlOptions, ProducerOptions, Session, system_clock,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -30,9 +32,9 @@ pub(crate) async fn run(folder: &Path, measure: bool) -> Result<()> {
     // One connection, as the embedded database has.
     let pool = PgPoolOptions::new().max_connections(1).connect(&database).await?;
     let broker: Arc<dyn Broker> = Arc::new(Embedded::open(&log_folder(folder))?);
-    for name in [topics::MESSAGES, topics::EVENTS] {
-        let spec =
-            TopicSpec { name: name.to_owned(), partitions: PARTITIONS, retention: Retention::default() };
+    for name in topics::ALL {
+        let partitions = if topics::BY_CHAT.contains(&name) { PARTITIONS } else { 1 };
+        let spec = TopicSpec { name: name.to_owned(), partitions, retention: Retention::default() };
         broker.create_topic(&spec).await?;
     }
     let mut options = ConnectionOptions::new(1);
@@ -45,7 +47,10 @@ pub(crate) async fn run(folder: &Path, measure: bool) -> Result<()> {
     }
     let session = Arc::new(Session::open(session_file(folder))?);
     let connection = Arc::new(Connection::open(session, options, system_clock()));
-    let producer = Producer::new(ACCOUNT, connection, Arc::clone(&broker), pool, system_clock(), pace);
+    let account = Account { label: ACCOUNT.to_owned(), ..Account::default() };
+    let controlling = ControlOptions::default();
+    let at_work =
+        AtWork::new(account, connection, Arc::clone(&broker), pool, system_clock(), pace, controlling);
     let (phase, watching) = watch::channel(Phase::Running);
     let took = Arc::new(Mutex::new(Vec::new()));
     if measure {
@@ -57,7 +62,7 @@ pub(crate) async fn run(folder: &Path, measure: bool) -> Result<()> {
         stop.recv().await;
         phase.send_replace(Phase::Stopping);
     });
-    producer.run(watching).await?;
+    at_work.run(watching).await?;
     if measure {
         tell(&took.lock().unwrap_or_else(PoisonError::into_inner))?;
     }
