@@ -15,13 +15,15 @@ N ?= 10
 # How many messages `make telegram-test` posts, and how often it kills the producer.
 MESSAGES ?= 100000
 KILLS ?= 20
+# How many orders and delays `make end-to-end` tries.
+ORDERS ?= 10
 # How many records `make fluvio-bench` writes for each figure.
 RECORDS ?= 1000000
 # Everything with the features that `make test` compiled it with, so that nothing is compiled twice.
 BUILD_ALL := cargo build --release --workspace --bins --tests
 INPUT ?= $(or $(wildcard $(TICKERTAPE_SHARED)/data/telegram/sample/1319961055.jsonl.gz),$(firstword $(wildcard examples/sample-export/*.jsonl.gz)))
 
-.PHONY: help run build smartmodule smartmodule-bench test crash-test manager-orders manager-sim telegram-test telegram-bench fluvio-test fluvio-bench bench lint fmt \
+.PHONY: help run build smartmodule smartmodule-bench test crash-test end-to-end manager-orders manager-sim telegram-test telegram-bench fluvio-test fluvio-bench bench lint fmt \
 	wasm-check deny clean
 
 help: ## Show this list
@@ -46,6 +48,9 @@ test: smartmodule ## Run every test: Rust, a real Postgres where there is one, f
 crash-test: ## Kill `run` and `up` at random instants N times over (N=200), check nothing is lost or doubled
 	$(BUILD_ALL)
 	$(TARGET_DIR)/release/tickertape-crash-test --runs $(N) --binary $(BINARY) --input $(INPUT)
+
+end-to-end: ## Every stage between a Telegram and a CoinGecko on loopback, to the same end from ORDERS orders and delays
+	TICKERTAPE_ORDERS=$(ORDERS) cargo test --release --package tickertape-end-to-end -- --nocapture
 
 manager-orders: ## The manager with a scripted producer, to the same end from fifty orders and delays
 	TICKERTAPE_ORDERS=50 cargo test --release --package tickertape-manager --test orders -- --nocapture

@@ -1,0 +1,1 @@
+//! The test of the whole is in `tests/`: nothing here.
