@@ -28,6 +28,9 @@ use crate::{SILENT_STEPS, STEP};
 
 const PARTITIONS: u32 = 2;
 
+/// An account at work, and what stops it.
+type Working = (watch::Sender<Phase>, JoinHandle<Result<(), tickertape_telegram::Error>>);
+
 pub(crate) struct Stages {
     pub(crate) pool: PgPool,
     url: String,
@@ -40,7 +43,7 @@ pub(crate) struct Stages {
     ask_coingecko: Arc<Notify>,
     stop: watch::Sender<Phase>,
     manager: JoinHandle<Result<(), tickertape_manager::Error>>,
-    accounts: Vec<(watch::Sender<Phase>, JoinHandle<Result<(), tickertape_telegram::Error>>)>,
+    accounts: Vec<Working>,
     others: Vec<JoinHandle<()>>,
 }
 
@@ -183,10 +186,7 @@ impl Stages {
         self.manage();
     }
 
-    async fn at_work(
-        &self,
-        label: &str,
-    ) -> (watch::Sender<Phase>, JoinHandle<Result<(), tickertape_telegram::Error>>) {
+    async fn at_work(&self, label: &str) -> Working {
         let account = Account {
             label: label.to_owned(),
             joins_a_day: 500,
