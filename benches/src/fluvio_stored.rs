@@ -74,6 +74,7 @@ pub(crate) async fn kills(binary: &Path, records: u64) -> Result<()> {
     let mut kills = 0;
     for (n, victim) in "s spu s pg s spu s s sc s spu s s pg spu s s".split(' ').enumerate() {
         place.until_stored(records * (n as u64 + 1) / 18, &mut roles).await?;
+        let mut killed = victim.to_owned();
         match victim {
             "spu" => {
                 place.cluster.kill_spu();
@@ -92,16 +93,16 @@ pub(crate) async fn kills(binary: &Path, records: u64) -> Result<()> {
                 if kills % 4 == 1 && import.is_running()? {
                     drop(import);
                     import = place.start(&["import", &input])?;
-                    print!("  import");
+                    killed = "import".to_owned();
                 } else {
                     let role = kills % ROLES.len();
                     roles[role] = None;
                     roles[role] = Some(place.start(ROLES[role])?);
-                    print!("  {}", ROLES[role].join(" "));
+                    killed = ROLES[role].join(" ");
                 }
             }
         }
-        println!("  {victim} killed at {:.1} s", began.elapsed().as_secs_f64());
+        println!("  {killed} killed at {:.1} s", began.elapsed().as_secs_f64());
     }
     while !import.0.wait()?.success() {
         import = place.start(&["import", &input])?; // it came to a cluster that was away
