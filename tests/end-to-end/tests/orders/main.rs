@@ -78,6 +78,7 @@ async fn play(server: &Server, seed: u64) -> u32 {
             telegram.ban(banned);
         }
         if let Some(at) = lists_at.iter().position(|at| *at == step) {
+            stages.until_stored_under(at as i64 + 1).await; // each list has its time
             stages.list_coins(&["zebracoin", "yakcoin"][..=at]);
         }
         for &(_, number, seen_in) in links.iter().filter(|link| link.0 == step) {

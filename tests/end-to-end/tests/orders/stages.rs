@@ -253,6 +253,26 @@ impl Stages {
         self.ask_coingecko.notify_one();
     }
 
+    /// Waits until a message is stored that was attributed with this version of the list.
+    pub(crate) async fn until_stored_under(&mut self, version: i64) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            self.check().await;
+            let stored: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM messages WHERE coin_list_version::bigint = $1)",
+            )
+            .bind(version)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap();
+            if stored {
+                return;
+            }
+            assert!(Instant::now() < deadline, "nothing was stored under list {version}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until a message is stored, unless nobody follows its channel just now.
     pub(crate) async fn until_stored_or_gone(&mut self, chat: i64, id: i32, telegram: &Telegram) {
         let deadline = Instant::now() + Duration::from_secs(60);
