@@ -98,10 +98,8 @@ impl Source for Api {
             after: page.after.unwrap_or(0),
             limit: page.limit + 1,
         };
-        let mut found = self.ask(async |pool| tickertape_manager::channel_page(&pool, &asked).await).await?;
-        let more = found.len() > page.limit as usize;
-        found.truncate(page.limit as usize);
-        let next = found.last().filter(|_| more).map(|channel| channel.number);
+        let found = self.ask(async |pool| tickertape_manager::channel_page(&pool, &asked).await).await?;
+        let (found, next) = tables::page(found, page.limit, |channel| channel.number);
         Ok(Channels { channels: found.into_iter().map(channel).collect(), next })
     }
 

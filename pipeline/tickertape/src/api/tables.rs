@@ -7,6 +7,14 @@ use tickertape_http::{DeadLetter, DeadLetters, LinkSeen, Links, Problem};
 /// The most of a dead letter's record that is shown.
 const RECORD_CHARACTERS: i32 = 4_000;
 
+/// One page of rows that were asked for with one more than `limit`, and the key behind which the next one begins.
+pub(super) fn page<T, K>(mut rows: Vec<T>, limit: u32, key: impl FnOnce(&T) -> K) -> (Vec<T>, Option<K>) {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(key);
+    (rows, next)
+}
+
 /// The key of a link as it stands in `next`: chat, message, link. The smallest of all for the first page.
 pub(super) fn link_key(after: Option<&str>) -> Result<(i64, i64, String), Problem> {
     let Some(after) = after else { return Ok((i64::MIN, i64::MIN, String::new())) };
@@ -39,7 +47,7 @@ pub(super) async fn links(
     .bind(i64::from(limit) + 1)
     .fetch_all(pool)
     .await?;
-    let mut links = rows
+    let links = rows
         .iter()
         .map(|row| {
             Ok(LinkSeen {
@@ -54,10 +62,8 @@ pub(super) async fn links(
             })
         })
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let more = links.len() > limit as usize;
-    links.truncate(limit as usize);
-    let last = links.last().filter(|_| more);
-    let next = last.map(|last| format!("{},{},{}", last.chat_id, last.message_id, last.link));
+    let key = |last: &LinkSeen| format!("{},{},{}", last.chat_id, last.message_id, last.link);
+    let (links, next) = page(links, limit, key);
     Ok(Links { links, next })
 }
 
@@ -71,7 +77,7 @@ pub(super) async fn dead_letters(pool: &PgPool, after: &str, limit: u32) -> Resu
     .bind(RECORD_CHARACTERS)
     .fetch_all(pool)
     .await?;
-    let mut found = rows
+    let dead_letters = rows
         .iter()
         .map(|row| {
             Ok(DeadLetter {
@@ -86,10 +92,8 @@ pub(super) async fn dead_letters(pool: &PgPool, after: &str, limit: u32) -> Resu
             })
         })
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
-    Ok(DeadLetters { dead_letters: found, next })
+    let (dead_letters, next) = page(dead_letters, limit, |last: &DeadLetter| last.id.clone());
+    Ok(DeadLetters { dead_letters, next })
 }
 
 #[cfg(test)]
