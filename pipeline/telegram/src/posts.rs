@@ -43,18 +43,15 @@ impl Posts {
     /// What an update says of a post; none when it is about something else, or about a post that is not remembered.
     pub(crate) fn count(&mut self, update: &tl::enums::Update, account: &str, now: i64) -> Option<ViewCount> {
         use tl::enums::Update as U;
-        let (channel_id, id) = match update {
-            U::ChannelMessageViews(of) => (of.channel_id, of.id),
-            U::ChannelMessageForwards(of) => (of.channel_id, of.id),
+        let (channel_id, id, views, forwards) = match update {
+            U::ChannelMessageViews(of) => (of.channel_id, of.id, Some(of.views), None),
+            U::ChannelMessageForwards(of) => (of.channel_id, of.id, None, Some(of.forwards)),
             _ => return None,
         };
         let (chat_id, message_id) = (peer::channel(channel_id), i64::from(id));
         let post = self.known.get_mut(&(chat_id, message_id))?;
-        match update {
-            U::ChannelMessageViews(of) => post.views = i64::from(of.views),
-            U::ChannelMessageForwards(of) => post.forwards = Some(i64::from(of.forwards)),
-            _ => {}
-        }
+        post.views = views.map_or(post.views, i64::from);
+        post.forwards = forwards.map(i64::from).or(post.forwards);
         Some(ViewCount {
             schema: SCHEMA,
             chat_id,

@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 
 /// What to do with the oldest link.
 enum Next {
-    /// With what is known of where it leads.
-    Send(Option<Box<Preview>>),
-    /// With what was just seen there.
-    Looked(Box<Preview>),
+    /// With what is known of where it leads, and whether that was just looked at.
+    Send {
+        preview: Option<Box<Preview>>,
+        looked: bool,
+    },
     Wait,
 }
 
@@ -25,13 +26,8 @@ impl Control {
             let open = self.store.open_link().await?;
             let waits = match open {
                 Some(open) => match self.next_for(&open).await? {
-                    Next::Send(preview) => {
-                        self.send_link(&open, preview.map(|preview| *preview), None).await?;
-                        false
-                    }
-                    Next::Looked(preview) => {
-                        let looked = Some((&*preview, self.now()));
-                        self.send_link(&open, Some((*preview).clone()), looked).await?;
+                    Next::Send { preview, looked } => {
+                        self.send_link(&open, preview.map(|preview| *preview), looked).await?;
                         false
                     }
                     Next::Wait => true,
@@ -53,21 +49,21 @@ impl Control {
         let now = self.now();
         // Looked at before: the rest of what was seen then is on the log already.
         if let Some(known) = self.store.preview(&open.link, now - self.options.preview_fresh).await? {
-            return Ok(Next::Send(Some(Box::new(known))));
+            return Ok(Next::Send { preview: Some(Box::new(known)), looked: false });
         }
         if self.is_gone() || self.connection.session().is_bot() {
-            return Ok(Next::Send(None));
+            return Ok(Next::Send { preview: None, looked: false });
         }
         let used = self.store.used(Kind::Lookup).await?;
         match used.next_at(self.allowance(Kind::Lookup), now) {
             Some(at) if at <= now => {}
             Some(at) if at <= open.seen_at + self.options.preview_patience => return Ok(Next::Wait),
-            _ => return Ok(Next::Send(None)),
+            _ => return Ok(Next::Send { preview: None, looked: false }),
         }
         self.store.use_up(Kind::Lookup, used.and_one(now)).await?;
         match self.preview(&open.link).await {
-            Ok(preview) => Ok(Next::Looked(Box::new(preview))),
-            Err(Failure::Refused(..)) => Ok(Next::Send(None)),
+            Ok(preview) => Ok(Next::Send { preview: Some(Box::new(preview)), looked: true }),
+            Err(Failure::Refused(..)) => Ok(Next::Send { preview: None, looked: false }),
             Err(Failure::Error(error)) => match self.noticed(error).await? {
                 error @ (Error::Log(_) | Error::Ledger(_)) => Err(error),
                 Error::Flood { method, until } => {
@@ -76,21 +72,17 @@ impl Control {
                 }
                 error => {
                     tracing::warn!(account = self.label(), link = open.link, %error, "no preview");
-                    Ok(Next::Send(None))
+                    Ok(Next::Send { preview: None, looked: false })
                 }
             },
         }
     }
 
-    async fn send_link(
-        &self,
-        open: &OpenLink,
-        preview: Option<Preview>,
-        looked: Option<(&Preview, i64)>,
-    ) -> Result<()> {
+    async fn send_link(&self, open: &OpenLink, preview: Option<Preview>, looked: bool) -> Result<()> {
         let link = Link::decode(open.record.as_bytes()).expect("only what was encoded is stored");
         let link = Link { preview, ..link };
         let record = self.about_chat(topics::LINKS, open.chat_id, json(&link)).await?;
+        let looked = link.preview.as_ref().filter(|_| looked).map(|preview| (preview, self.now()));
         self.store.link_sent(open, record, looked).await?;
         self.outgoing.notify_one();
         Ok(())
