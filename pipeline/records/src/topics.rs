@@ -12,7 +12,7 @@ pub const LINKS: &str = "links";
 pub const CHANNELS: &str = "channels";
 /// Producers → manager: how each account is, and what came of its instructions.
 pub const CLIENTS: &str = "clients";
-/// Producers → sinks: a post's views after 5, 20 and 60 minutes.
+/// Producers → sinks: a post's views after 5, 20 and 60 minutes, and whenever Telegram tells of them.
 pub const VIEWS: &str = "views";
 /// Manager → one producer: join, leave, describe, resolve, report.
 pub const INSTRUCTIONS: &str = "instructions";

@@ -52,9 +52,7 @@ impl Stages {
         let folder = tempfile::tempdir().unwrap();
         let log: Arc<dyn Broker> = Arc::new(Embedded::open(&folder.path().join("log")).unwrap());
         for name in topics::ALL {
-            let by_chat =
-                [topics::MESSAGES, topics::COIN_SWAPS, topics::ATTRIBUTED, topics::EVENTS].contains(&name);
-            let partitions = if by_chat { PARTITIONS } else { 1 };
+            let partitions = if topics::BY_CHAT.contains(&name) { PARTITIONS } else { 1 };
             let spec = TopicSpec { name: name.into(), partitions, retention: Default::default() };
             log.create_topic(&spec).await.unwrap();
         }
