@@ -8,6 +8,7 @@
 mod group;
 mod journal;
 mod partition;
+mod reclaim;
 mod retention;
 mod store;
 mod stored;
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::partition::Partition;
+pub use self::reclaim::free_in_steps;
 use self::store::Store;
 use self::topics::{Topic, Topics};
 use self::writer::{Append, Clock, Command, Writer};

@@ -72,7 +72,7 @@ impl std::fmt::Display for Damage {
 }
 
 /// The journals, oldest first.
-fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn journals(store: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();
     for entry in fs::read_dir(store)? {
         let path = entry?.path();

@@ -7,13 +7,14 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::journal;
+use super::reclaim::Reclaim;
 use crate::{Error, Result};
 
 /// Keeps other processes out. Not the store's own lock file: that one is not there before the store is.
@@ -43,6 +44,7 @@ const BLOCK_BYTES: u32 = 64 * 1024;
 pub(super) struct Store {
     // Dropped in this order: the store is closed before the next process is let in.
     database: Database,
+    journals: Mutex<Reclaim>,
     dir: PathBuf,
     _lock: File,
 }
@@ -62,7 +64,8 @@ impl Store {
             reason: damage.to_string(),
         })?;
         let database = configure(&store).open().map_err(failed)?;
-        Ok(Self { database, dir: dir.to_owned(), _lock: lock })
+        let journals = Mutex::new(Reclaim::new(&store));
+        Ok(Self { database, journals, dir: dir.to_owned(), _lock: lock })
     }
 
     /// The directory, for messages.
@@ -116,6 +119,8 @@ impl Store {
             && let Some(largest) = partitions.clone().max_by_key(|keyspace| active(keyspace))
         {
             largest.rotate_memtable().map_err(|e| self.error("written", &e))?;
+            // Often enough: a journal holds several full write buffers.
+            self.journals.lock().unwrap_or_else(PoisonError::into_inner).look();
         }
         Ok(())
     }
