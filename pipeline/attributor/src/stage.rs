@@ -9,6 +9,7 @@ use tickertape_attribution::chain::{Chain, Node, Resolved, Seen};
 use tickertape_broker::{Ack, BatchBuilder, Broker, Follower, Phase, RecordRef, TopicPartition};
 use tickertape_records::{Basis, DeadLetter, MessageHead, Origin, key, topics};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::checkpoint::{self, Header};
@@ -64,6 +65,7 @@ pub async fn run(
         outputs: BatchBuilder::default(),
         in_flight: VecDeque::new(),
         since_checkpoint: 0,
+        saving: JoinSet::new(),
         broker: broker.clone(),
         input: input.clone(),
         epoch,
@@ -102,12 +104,12 @@ pub async fn run(
             stage.attribute(batch.iter()).await?;
             reading.reached(stage.next_offset);
         }
-        if stage.since_checkpoint >= CHECKPOINT_EVERY {
-            stage.save_checkpoint().await?;
+        while let Some(saved) = stage.saving.try_join_next() {
+            saved.expect("saving does not panic")?;
         }
-    }
-    if stage.since_checkpoint > 0 {
-        stage.save_checkpoint().await?;
+        if stage.since_checkpoint >= CHECKPOINT_EVERY && stage.saving.is_empty() {
+            stage.save_checkpoint();
+        }
     }
     stage.drain().await
 }
@@ -150,6 +152,8 @@ struct Stage {
     outputs: BatchBuilder,
     in_flight: VecDeque<Ack>,
     since_checkpoint: u64,
+    /// The checkpoint being written, if one is.
+    saving: JoinSet<Result<(), Error>>,
     progress: Arc<Progress>,
 }
 
@@ -346,18 +350,35 @@ impl Stage {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Saves the chains, once everything they have seen is on the log.
-    async fn save_checkpoint(&mut self) -> Result<(), Error> {
-        self.drain().await?;
+    /// Saves the chains as they are now, once everything they have seen is on the log: in a task of its own, because
+    /// for millions of parents it takes longer than anyone should wait for a message.
+    fn save_checkpoint(&mut self) {
         let header = Header { epoch: self.epoch, next_offset: self.next_offset };
-        tokio::task::block_in_place(|| checkpoint::save(&self.checkpoint, &header, &self.chain))?;
+        let (path, chain) = (self.checkpoint.clone(), self.chain.clone());
+        let outputs = std::mem::take(&mut self.in_flight);
+        self.saving.spawn(async move {
+            for output in outputs {
+                output.await?;
+            }
+            let save = tokio::task::spawn_blocking(move || checkpoint::save(&path, &header, chain));
+            save.await.expect("saving does not panic")
+        });
         self.since_checkpoint = 0;
+    }
+
+    /// Waits until everything is on the log, with a checkpoint behind the last input.
+    async fn drain(mut self) -> Result<(), Error> {
+        self.saved().await?;
+        if self.since_checkpoint > 0 {
+            self.save_checkpoint();
+            self.saved().await?;
+        }
         Ok(())
     }
 
-    async fn drain(&mut self) -> Result<(), Error> {
-        while let Some(ack) = self.in_flight.pop_front() {
-            ack.await?;
+    async fn saved(&mut self) -> Result<(), Error> {
+        while let Some(saved) = self.saving.join_next().await {
+            saved.expect("saving does not panic")?;
         }
         Ok(())
     }

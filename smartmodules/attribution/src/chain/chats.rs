@@ -58,13 +58,13 @@ impl Id {
 ///
 /// Telegram's ids are below 2^31, so a chat is one page; a source with wider or negative ids gets a page for each
 /// distinct upper half, and everything else works alike.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Chats {
     pages: Vec<Page>,
     numbers: HashMap<(i64, i32), u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Page {
     chat_id: i64,
     /// The upper half of the message ids of this page.

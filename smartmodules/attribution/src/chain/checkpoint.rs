@@ -205,13 +205,15 @@ impl Chain {
             ensure(previous < Some(slot.id), "an entry twice or out of order")?;
             previous = Some(slot.id);
             while shard < self.entries.table.shard_of(slot.id) {
-                self.entries.load(shard, std::mem::take(&mut slots), room(shard));
+                self.entries.load(shard, &slots, room(shard));
+                slots.clear();
                 shard += 1;
             }
             slots.push(slot);
         }
         for shard in shard..shards {
-            self.entries.load(shard, std::mem::take(&mut slots), room(shard));
+            self.entries.load(shard, &slots, room(shard));
+            slots.clear();
         }
         Ok(())
     }

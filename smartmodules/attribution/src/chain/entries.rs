@@ -63,7 +63,7 @@ impl Entry {
 }
 
 /// All entries, expired ones included until their shard is swept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entries {
     pub(super) table: Table<Entry>,
     ttl: u32,
@@ -141,7 +141,7 @@ impl Entries {
     }
 
     /// Fills an empty shard after a restart, with the room it had, where that is known.
-    pub(super) fn load(&mut self, shard: usize, slots: Vec<Slot<Entry>>, room: Option<usize>) {
+    pub(super) fn load(&mut self, shard: usize, slots: &[Slot<Entry>], room: Option<usize>) {
         let room = room.unwrap_or_else(|| room_for(slots.len()));
         self.table.load(shard, slots, room.min(self.shard_limit));
     }

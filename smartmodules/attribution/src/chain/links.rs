@@ -3,6 +3,8 @@
 //! A link lives exactly as long as its child's entry, so links are bounded with the entries and expire with them.
 //! The parent may be known, expired or never seen: nothing here asks.
 
+use std::sync::Arc;
+
 use super::CoinRef;
 use super::chats::Id;
 use super::table::{Table, Value};
@@ -53,13 +55,16 @@ impl Value for First {
     }
 }
 
-/// Chunks, because one growing vector would copy itself whole each time.
-const CHUNK: usize = 1 << 12;
+/// Chunks, because one growing vector would copy itself whole each time; of 40 KB, because after a clone each is copied
+/// when it is first changed.
+const CHUNK: usize = 1 << 10;
 
 /// All links, each in its parent's list of children.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Links {
-    chunks: Vec<Vec<Link>>,
+    chunks: Vec<Arc<[Link]>>,
+    /// Links ever made: those in use and those in `free`.
+    made: usize,
     first: Table<First>,
     /// The list of links to use again, by `next`.
     free: u32,
@@ -69,7 +74,7 @@ pub(super) struct Links {
 impl Links {
     /// No links yet, of at most one to each of `max_entries` entries, and mostly far fewer.
     pub(super) fn new(max_entries: usize) -> Self {
-        Self { chunks: Vec::new(), first: Table::new(max_entries / 16), free: NIL, len: 0 }
+        Self { chunks: Vec::new(), made: 0, first: Table::new(max_entries / 16), free: NIL, len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -144,14 +149,12 @@ impl Links {
             self.free = self.at(index).next;
             return index;
         }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        let full = (self.chunks.len() - 1) * CHUNK;
-        let chunk = self.chunks.last_mut().expect("one was just made");
-        let index = u32::try_from(full + chunk.len()).expect("memory ends first");
+        let index = u32::try_from(self.made).expect("memory ends first");
         assert!(index < NIL, "memory ends first");
-        chunk.push(Link::new(Id(0), Id(0), 0, false));
+        if self.made == self.chunks.len() * CHUNK {
+            self.chunks.push(vec![Link::new(Id(0), Id(0), 0, false); CHUNK].into());
+        }
+        self.made += 1;
         index
     }
 
@@ -160,7 +163,7 @@ impl Links {
     }
 
     fn at_mut(&mut self, index: u32) -> &mut Link {
-        &mut self.chunks[index as usize / CHUNK][index as usize % CHUNK]
+        &mut Arc::make_mut(&mut self.chunks[index as usize / CHUNK])[index as usize % CHUNK]
     }
 }
 

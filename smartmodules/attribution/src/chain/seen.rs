@@ -47,7 +47,7 @@ pub(super) fn edit_stamp(edit_date: Option<i64>) -> u32 {
 }
 
 /// Everything seen, and the versions of what was edited or revised.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct History {
     /// Every message seen, by [`Id::block`].
     pub(super) seen: Table<Block>,

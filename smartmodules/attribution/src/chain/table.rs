@@ -3,9 +3,12 @@
 //! Slots lie in the order of their ids, each at or behind the place that its id is scaled to (ordered linear
 //! probing): a miss ends as early as a hit, so a table may be nine-tenths full; and a table grows by copying its
 //! slots in a row, so it can grow by a fifth instead of doubling. It is cut into shards by the ids' top bits, so
-//! that growing or sweeping touches one small shard at a time and never makes anyone wait.
+//! that growing or sweeping touches one small shard at a time and never makes anyone wait. A clone shares the shards
+//! until one side changes them, and then copies only those.
 //!
 //! What a table holds never depends on how its slots lie.
+
+use std::sync::Arc;
 
 use super::chats::Id;
 
@@ -16,7 +19,7 @@ pub(super) trait Value: Copy {
 }
 
 /// Values by id.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table<V> {
     shards: Vec<Shard<V>>,
     /// Top bits of an id that name its shard.
@@ -24,14 +27,15 @@ pub(super) struct Table<V> {
     len: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shard<V> {
-    /// `homes` slots, and as many more as the last cluster runs over.
-    slots: Vec<Slot<V>>,
-    homes: usize,
-    len: usize,
+    /// `homes` slots, and some more for the last cluster to run over into.
+    slots: Arc<[Slot<V>]>,
+    // 32 bits, because every look-up begins at a shard, and what all of them take must stay in the cache.
+    homes: u32,
+    len: u32,
     /// Values this shard takes before it must be rebuilt.
-    room: usize,
+    room: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +44,11 @@ pub(super) struct Slot<V> {
     pub(super) value: V,
 }
 
-/// Values for which a table makes one shard: half a megabyte, rebuilt well within a millisecond.
-const SHARD_VALUES: usize = 1 << 15;
-const MAX_SHARD_BITS: u32 = 12;
+/// Values for which a table makes one shard: 64 KB, rebuilt or copied in some ten microseconds. Ids scatter, so after a
+/// clone nearly every message copies a shard until all are copied: that cost must not add up to a pause.
+const SHARD_VALUES: usize = 1 << 12;
+/// Beyond eight million values shards are larger instead: with more of them look-ups took a quarter longer.
+const MAX_SHARD_BITS: u32 = 11;
 
 impl<V: Value> Table<V> {
     /// An empty table, cut into shards that suit `expected` values. Takes no memory yet.
@@ -58,7 +64,7 @@ impl<V: Value> Table<V> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let slots: usize = self.shards.iter().map(|shard| shard.slots.capacity()).sum();
+        let slots: usize = self.shards.iter().map(|shard| shard.slots.len()).sum();
         slots * size_of::<Slot<V>>() + self.shards.capacity() * size_of::<Shard<V>>()
     }
 
@@ -72,7 +78,7 @@ impl<V: Value> Table<V> {
         let index = self.shard_of(id);
         let shard = &mut self.shards[index];
         let at = shard.find(id, self.shard_bits).ok()?;
-        Some(&mut shard.slots[at].value)
+        Some(&mut shard.slots_mut()[at].value)
     }
 
     /// Sets the value of an id, growing its shard when it is full.
@@ -82,12 +88,15 @@ impl<V: Value> Table<V> {
         let shard = &mut self.shards[index];
         match shard.find(id, bits) {
             Ok(at) => {
-                shard.slots[at].value = value;
+                shard.slots_mut()[at].value = value;
                 return;
             }
-            Err(at) if shard.len < shard.room => shard.insert(at, Slot { id, value }),
+            Err(at) if shard.len < shard.room && shard.has_vacancy(at) => {
+                shard.insert(at, Slot { id, value })
+            }
             Err(_) => {
-                shard.spread(room_for(shard.len), bits);
+                let grown = room_for(shard.len as usize);
+                shard.spread(if shard.len < shard.room { shard.room as usize } else { grown }, bits);
                 let at = shard.find(id, bits).expect_err("it was not there before either");
                 shard.insert(at, Slot { id, value });
             }
@@ -114,7 +123,7 @@ impl<V: Value> Table<V> {
     }
 
     pub(super) fn room(&self, shard: usize) -> usize {
-        self.shards[shard].room
+        self.shards[shard].room as usize
     }
 
     /// Whether one more value makes this shard grow.
@@ -124,7 +133,7 @@ impl<V: Value> Table<V> {
 
     /// One shard's values in the order of their ids.
     pub(super) fn shard(&self, shard: usize) -> impl Iterator<Item = &Slot<V>> {
-        self.shards[shard].slots.iter().filter(|slot| !slot.value.is_vacant())
+        self.shards[shard].values()
     }
 
     /// All values in the order of their ids.
@@ -136,19 +145,16 @@ impl<V: Value> Table<V> {
     pub(super) fn retain(&mut self, shard: usize, most: usize, mut keep: impl FnMut(Id, V) -> bool) {
         let bits = self.shard_bits;
         let shard = &mut self.shards[shard];
-        shard.slots.retain(|slot| !slot.value.is_vacant() && keep(slot.id, slot.value));
-        self.len -= shard.len - shard.slots.len();
-        shard.len = shard.slots.len();
-        shard.spread(room_for(shard.len).min(most).max(shard.len), bits);
+        let kept: Vec<_> = shard.values().filter(|slot| keep(slot.id, slot.value)).copied().collect();
+        self.len -= shard.len as usize - kept.len();
+        let room = room_for(kept.len()).min(most).max(kept.len());
+        *shard = Shard::of(kept.iter(), room, bits);
     }
 
     /// Fills an empty shard with slots in ascending order of ids.
-    pub(super) fn load(&mut self, shard: usize, slots: Vec<Slot<V>>, room: usize) {
-        let shard = &mut self.shards[shard];
+    pub(super) fn load(&mut self, shard: usize, slots: &[Slot<V>], room: usize) {
         self.len += slots.len();
-        shard.len = slots.len();
-        shard.slots = slots;
-        shard.spread(room.max(shard.len), self.shard_bits);
+        self.shards[shard] = Shard::of(slots.iter(), room.max(slots.len()), self.shard_bits);
     }
 }
 
@@ -159,7 +165,7 @@ pub(super) fn room_for(values: usize) -> usize {
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
-        Self { slots: Vec::new(), homes: 0, len: 0, room: 0 }
+        Self { slots: Arc::new([]), homes: 0, len: 0, room: 0 }
     }
 }
 
@@ -167,8 +173,8 @@ impl<V: Value> Shard<V> {
     const EMPTY: Slot<V> = Slot { id: Id(0), value: V::VACANT };
 
     /// Where an id lies if nothing is in its way: its bits behind the shard's, scaled to the number of homes.
-    fn home(id: Id, shard_bits: u32, homes: usize) -> usize {
-        ((u128::from(id.0 << shard_bits) * homes as u128) >> 64) as usize
+    fn home(id: Id, shard_bits: u32, homes: u32) -> usize {
+        ((u128::from(id.0 << shard_bits) * u128::from(homes)) >> 64) as usize
     }
 
     /// The slot that holds `id`, or else the one where it belongs.
@@ -186,62 +192,74 @@ impl<V: Value> Shard<V> {
         Err(at)
     }
 
-    /// Puts a slot where `find` said it belongs, moving the rest of its cluster one on.
+    fn values(&self) -> impl Iterator<Item = &Slot<V>> + Clone {
+        self.slots.iter().filter(|slot| !slot.value.is_vacant())
+    }
+
+    /// The slots to change, copied if a clone of the table still shares them.
+    fn slots_mut(&mut self) -> &mut [Slot<V>] {
+        Arc::make_mut(&mut self.slots)
+    }
+
+    fn has_vacancy(&self, at: usize) -> bool {
+        self.slots[at..].iter().any(|slot| slot.value.is_vacant())
+    }
+
+    /// Puts a slot where `find` said it belongs, moving the rest of its cluster one on into a vacancy.
     fn insert(&mut self, at: usize, slot: Slot<V>) {
-        let vacant = self.slots[at..].iter().position(|slot| slot.value.is_vacant());
-        let end = match vacant {
-            Some(steps) => at + steps,
-            None => {
-                push_exact(&mut self.slots, Self::EMPTY);
-                self.slots.len() - 1
-            }
-        };
-        self.slots.copy_within(at..end, at + 1);
-        self.slots[at] = slot;
+        let slots = self.slots_mut();
+        let vacant = slots[at..].iter().position(|slot| slot.value.is_vacant());
+        let end = at + vacant.expect("`has_vacancy` was asked, or there is one behind every layout");
+        slots.copy_within(at..end, at + 1);
+        slots[at] = slot;
         self.len += 1;
     }
 
     /// Empties a slot and moves back what had been pushed on by it.
     fn remove(&mut self, at: usize, shard_bits: u32) -> V {
-        let value = self.slots[at].value;
+        let homes = self.homes;
+        let slots = self.slots_mut();
+        let value = slots[at].value;
         let mut end = at + 1;
-        while let Some(slot) = self.slots.get(end) {
-            if slot.value.is_vacant() || Self::home(slot.id, shard_bits, self.homes) == end {
+        while let Some(slot) = slots.get(end) {
+            if slot.value.is_vacant() || Self::home(slot.id, shard_bits, homes) == end {
                 break;
             }
             end += 1;
         }
-        self.slots.copy_within(at + 1..end, at);
-        self.slots[end - 1] = Self::EMPTY;
+        slots.copy_within(at + 1..end, at);
+        slots[end - 1] = Self::EMPTY;
         self.len -= 1;
         value
     }
 
     /// Lays the values out anew with room for `room` of them.
     fn spread(&mut self, room: usize, shard_bits: u32) {
-        // Nine-tenths full at most: there a look-up takes five steps on average, mostly in one cache line or two.
-        let homes = room + room / 9 + 1;
-        let mut slots = Vec::with_capacity(homes + homes / 64);
-        for slot in self.slots.iter().filter(|slot| !slot.value.is_vacant()) {
-            let home = Self::home(slot.id, shard_bits, homes);
-            if home > slots.len() {
-                slots.resize(home, Self::EMPTY);
-            }
-            push_exact(&mut slots, *slot);
-        }
-        if slots.len() < homes {
-            slots.resize(homes, Self::EMPTY);
-        }
-        *self = Self { slots, homes, len: self.len, room };
+        *self = Self::of(self.values(), room, shard_bits);
     }
-}
 
-/// Pushes without the doubling of `Vec::push`, which would double a shard for the sake of one slot.
-fn push_exact<T>(slots: &mut Vec<T>, slot: T) {
-    if slots.len() == slots.capacity() {
-        slots.reserve_exact(slots.len() / 64 + 8);
+    /// A shard of values in ascending order of ids, with room for `room` of them.
+    fn of<'a>(values: impl Iterator<Item = &'a Slot<V>> + Clone, room: usize, shard_bits: u32) -> Self
+    where
+        V: 'a,
+    {
+        let narrow =
+            |count: usize| u32::try_from(count).expect("memory ends before four billion values of a shard");
+        // Nine-tenths full at most: there a look-up takes five steps on average, mostly in one cache line or two.
+        let homes = narrow(room + room / 9 + 1);
+        let place = |slot: &Slot<V>, free: usize| Self::home(slot.id, shard_bits, homes).max(free);
+        let end = values.clone().fold(0, |free, slot| place(slot, free) + 1);
+        let spare = homes as usize / 64 + 8;
+        let mut slots: Arc<[_]> = std::iter::repeat_n(Self::EMPTY, end.max(homes as usize) + spare).collect();
+        let into = Arc::get_mut(&mut slots).expect("nobody else has it yet");
+        let (mut free, mut len) = (0, 0);
+        for slot in values {
+            let at = place(slot, free);
+            into[at] = *slot;
+            (free, len) = (at + 1, len + 1);
+        }
+        Self { slots, homes, len: narrow(len), room: narrow(room) }
     }
-    slots.push(slot);
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@
 use tickertape_attribution::chain::{Chain, ChainConfig, CheckpointError, Node, Own};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// One shard to a table, so that the bytes are mostly state and not room.
+const CONFIG: ChainConfig = ChainConfig { ttl_seconds: 8 * 24 * 60 * 60, max_entries: 4_000 };
+
 /// Some of everything: coins, narrow and wide ids, links known and waiting, versions of both generations.
 fn chain() -> Chain {
-    let mut chain = Chain::new(ChainConfig::default());
+    let mut chain = Chain::new(CONFIG);
     let coins = ["bitcoin", "ethereum"].map(|coin| chain.intern(coin));
     let mut out = Vec::new();
     for number in 0..60i64 {
@@ -30,7 +33,7 @@ fn bytes(chain: &Chain) -> Vec<u8> {
 }
 
 fn restore(bytes: &[u8]) -> Result<Chain, CheckpointError> {
-    Chain::restore(ChainConfig::default(), bytes)
+    Chain::restore(CONFIG, bytes)
 }
 
 #[test]
@@ -112,11 +115,10 @@ fn a_checkpoint_fits_other_limits() {
         chain.observe(&node, &mut out);
     }
     let bytes = bytes(&chain);
-    let smaller = ChainConfig { max_entries: 10_000, ..ChainConfig::default() };
-    let mut chain = Chain::restore(smaller, &bytes).expect("reads back");
+    let mut chain = Chain::restore(CONFIG, &bytes).expect("reads back");
     assert_eq!(chain.stats().entries, 100_000);
     let node = Node { chat_id: 1, message_id: -1, date: 100_000, ..Node::default() };
     chain.observe(&node, &mut out);
-    assert!(chain.stats().entries <= 10_000);
+    assert!(chain.stats().entries <= CONFIG.max_entries);
     assert!(chain.lookup(1, 99_999).is_some() && chain.lookup(1, 0).is_none(), "the oldest go first");
 }

@@ -13,6 +13,7 @@ const COINS: [&str; 3] = ["bitcoin", "ethereum", "solana"];
 enum Step {
     Message { identity: Identity, delay: i64, edit: Option<i64>, reply_to: Option<Identity>, own: usize },
     Restart,
+    Snapshot,
 }
 
 fn identity() -> impl Strategy<Value = Identity> {
@@ -30,7 +31,10 @@ fn streams() -> impl Strategy<Value = Vec<Step>> {
         (identity(), delay, edit, reply_to, 0..10usize).prop_map(|(identity, delay, edit, reply_to, own)| {
             Step::Message { identity, delay, edit, reply_to, own }
         });
-    prop::collection::vec(prop_oneof![30 => message, 1 => Just(Step::Restart)], 1..250)
+    prop::collection::vec(
+        prop_oneof![30 => message, 1 => Just(Step::Restart), 1 => Just(Step::Snapshot)],
+        1..250,
+    )
 }
 
 fn own(number: usize, coins: &[CoinRef]) -> Own {
@@ -41,14 +45,31 @@ fn own(number: usize, coins: &[CoinRef]) -> Own {
     }
 }
 
-fn restarted(chain: &Chain, config: ChainConfig) -> Chain {
+fn written(chain: &Chain) -> Vec<u8> {
     let mut bytes = Vec::new();
     chain.checkpoint(&mut bytes).expect("memory takes everything");
+    bytes
+}
+
+fn restarted(chain: &Chain, config: ChainConfig) -> Chain {
+    let bytes = written(chain);
     let restored = Chain::restore(config, &bytes).expect("what was written reads back");
-    let mut again = Vec::new();
-    restored.checkpoint(&mut again).expect("memory takes everything");
-    assert!(bytes == again, "a restored chain writes the same checkpoint");
+    assert!(bytes == written(&restored), "a restored chain writes the same checkpoint");
     restored
+}
+
+/// Clones, each with what the chain would have written at that moment.
+#[derive(Default)]
+struct Snapshots(Vec<(Chain, Vec<u8>)>);
+
+impl Snapshots {
+    fn take(&mut self, chain: &Chain) {
+        self.0.push((chain.clone(), written(chain)));
+    }
+
+    fn are_as_they_were(&self) -> bool {
+        self.0.iter().all(|(snapshot, bytes)| written(snapshot) == *bytes)
+    }
 }
 
 /// Runs a stream through both and compares every single step.
@@ -58,12 +79,20 @@ fn compare(config: ChainConfig, stream: Vec<Step>) -> Result<(), TestCaseError> 
     let mut model = Model::new(config);
     let mut kept = BTreeMap::<Identity, Resolved>::new();
     let mut out = Vec::new();
+    let mut snapshots = Snapshots::default();
     for (number, step) in stream.into_iter().enumerate() {
-        let Step::Message { identity: (chat_id, message_id), delay, edit, reply_to, own: verdict } = step
-        else {
-            chain = restarted(&chain, config);
-            continue;
+        let (identity, delay, edit, reply_to, verdict) = match step {
+            Step::Message { identity, delay, edit, reply_to, own } => (identity, delay, edit, reply_to, own),
+            Step::Restart => {
+                chain = restarted(&chain, config);
+                continue;
+            }
+            Step::Snapshot => {
+                snapshots.take(&chain);
+                continue;
+            }
         };
+        let (chat_id, message_id) = identity;
         let node = Node {
             chat_id,
             message_id,
@@ -94,6 +123,7 @@ fn compare(config: ChainConfig, stream: Vec<Step>) -> Result<(), TestCaseError> 
             kept.iter().map(|(&id, &last)| (id, Resolved { revision: 0, ..last })).collect();
         prop_assert_eq!(kept, outcomes, "what a sink keeps is what holds");
     }
+    prop_assert!(snapshots.are_as_they_were());
     Ok(())
 }
 
@@ -116,7 +146,7 @@ proptest! {
     }
 }
 
-/// A long stream over many shards, with expiry and early eviction: restarts change nothing.
+/// A long stream over many shards, with expiry and early eviction: restarts change nothing, and snapshots do not change.
 #[test]
 fn a_restart_changes_nothing_at_any_size() {
     let config = ChainConfig { ttl_seconds: 40_000, max_entries: 150_000 };
@@ -124,6 +154,7 @@ fn a_restart_changes_nothing_at_any_size() {
     let mut restarting = Chain::new(config);
     let coins = COINS.map(|coin| (steady.intern(coin), restarting.intern(coin)).0);
     let (mut expected, mut out) = (Vec::new(), Vec::new());
+    let mut snapshots = Snapshots::default();
     let mut random = 7u64;
     for number in 0..600_000i64 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -146,6 +177,7 @@ fn a_restart_changes_nothing_at_any_size() {
         assert_eq!(out, expected, "at {number}");
         if number % 97_000 == 96_999 {
             restarting = restarted(&restarting, config);
+            snapshots.take(&restarting);
         }
     }
     let (stats, again) = (steady.stats(), restarting.stats());
@@ -155,4 +187,5 @@ fn a_restart_changes_nothing_at_any_size() {
     assert!(stats.entries <= config.max_entries);
     assert_eq!((again.entries, again.links, again.versions), (stats.entries, stats.links, stats.versions));
     assert_eq!((again.expired, again.evicted), (stats.expired, stats.evicted));
+    assert!(snapshots.are_as_they_were());
 }

@@ -1,0 +1,119 @@
+//! Checkpoints written while messages flow: never ahead of the log, and any of them is good enough to go on from.
+
+mod support;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use support::{House, message, short_list};
+use tickertape_attributor::{Progress, run};
+use tickertape_broker::{
+    Ack, Batch, BatchBuilder, Broker, Offset, Phase, Result, TopicInfo, TopicPartition, TopicSpec,
+};
+use tickertape_records::topics;
+use tokio::sync::watch;
+
+/// Enough for one checkpoint on the way.
+const MESSAGES: i64 = 520_000;
+/// Outputs that reach the log; the checkpoint is due behind them.
+const UNTIL_HELD: usize = 490_000;
+
+/// A log that keeps later outputs waiting until the gate opens.
+struct Gated {
+    inner: Arc<dyn Broker>,
+    outputs: AtomicUsize,
+    gate: watch::Receiver<bool>,
+}
+
+#[async_trait::async_trait]
+impl Broker for Gated {
+    async fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
+        self.inner.create_topic(spec).await
+    }
+    async fn topic(&self, name: &str) -> Result<Option<TopicInfo>> {
+        self.inner.topic(name).await
+    }
+    async fn topics(&self) -> Result<Vec<TopicInfo>> {
+        self.inner.topics().await
+    }
+    async fn delete_topic(&self, name: &str) -> Result<()> {
+        self.inner.delete_topic(name).await
+    }
+    async fn append(&self, batches: Vec<(TopicPartition, BatchBuilder)>) -> Result<Ack> {
+        let outputs = batches.iter().filter(|(at, _)| at.topic == topics::ATTRIBUTED);
+        let count = outputs.map(|(_, batch)| batch.len()).sum();
+        if self.outputs.fetch_add(count, Ordering::SeqCst) < UNTIL_HELD {
+            return self.inner.append(batches).await;
+        }
+        let (inner, mut gate) = (self.inner.clone(), self.gate.clone());
+        Ok(Box::pin(async move {
+            gate.wait_for(|open| *open).await.expect("the test keeps the gate");
+            inner.append(batches).await?.await
+        }))
+    }
+    async fn read(&self, at: &TopicPartition, offset: Offset, max_bytes: usize) -> Result<Vec<Batch>> {
+        self.inner.read(at, offset, max_bytes).await
+    }
+    async fn bounds(&self, at: &TopicPartition) -> Result<Range<Offset>> {
+        self.inner.bounds(at).await
+    }
+    async fn wait(&self, at: &TopicPartition, offset: Offset) -> Result<()> {
+        self.inner.wait(at, offset).await
+    }
+}
+
+async fn filled() -> House {
+    let house = House::new().await;
+    let texts = ["$BTC", "ok", "#eth", "nice", "?"];
+    // Whole batches of a stage's read, so that few of them are many messages.
+    for first in (1..=MESSAGES).step_by(5_000) {
+        let ids = first..first + 5_000;
+        let values: Vec<_> = ids.map(|id| message(id, texts[id as usize % 5], Some(id - 1))).collect();
+        house.append(&values).await;
+    }
+    house.publish(&short_list()).await;
+    house
+}
+
+/// Runs the stage into the gate; opens it, if told to, and kills the stage as soon as there is a checkpoint.
+async fn killed_beside_a_checkpoint(house: &House, opens: bool) {
+    let (gate, closed) = watch::channel(false);
+    let broker = Gated { inner: house.broker.clone(), outputs: AtomicUsize::new(0), gate: closed };
+    let progress = Arc::new(Progress::default());
+    let (_phase, phase) = watch::channel(Phase::Running);
+    let stage = tokio::spawn(run(Arc::new(broker), 0, house.options(), progress.clone(), phase));
+    until(|| progress.messages() >= 500_000).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!house.checkpoint().exists(), "a checkpoint is ahead of the log");
+    if opens {
+        gate.send_replace(true);
+        until(|| house.checkpoint().exists()).await;
+    }
+    stage.abort();
+    assert!(stage.await.expect_err("was killed").is_cancelled());
+}
+
+async fn until(reached: impl Fn() -> bool) {
+    let wait = async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), wait).await.expect("gets there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_before_and_behind_a_checkpoint_on_the_way_it_writes_the_same_bytes() {
+    let calm = filled().await;
+    calm.drain(0).await.expect("attributes");
+    let wanted = calm.records(topics::ATTRIBUTED).await;
+    assert_eq!(wanted.len() as i64, MESSAGES);
+    for opens in [false, true] {
+        let house = filled().await;
+        killed_beside_a_checkpoint(&house, opens).await;
+        house.drain(0).await.expect("goes on");
+        assert!(house.records(topics::ATTRIBUTED).await == wanted, "killed behind a checkpoint: {opens}");
+    }
+}
