@@ -19,8 +19,11 @@ use crate::recovery::{self, Recovered};
 use crate::swaps::Swaps;
 use crate::{Error, Options, Progress, READ_BYTES, lists};
 
+/// Outputs appended at once, in bytes: after a pause upstream a batch can be thirty times as much, and those who read
+/// need not wait until all of it is attributed.
+const APPEND_BYTES: usize = 256 * 1024;
 /// Appends waiting for the disk. More than one so that the processor does not wait for it.
-const APPENDS_IN_FLIGHT: usize = 4;
+const APPENDS_IN_FLIGHT: usize = 16;
 /// Inputs between checkpoints: reading that many again takes about a second.
 const CHECKPOINT_EVERY: u64 = 500_000;
 
@@ -203,7 +206,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Attributes records in order and appends what comes of them in one step.
+    /// Attributes records in order and appends what comes of them.
     async fn attribute(&mut self, records: impl Iterator<Item = RecordRef<'_>>) -> Result<(), Error> {
         let mut outputs = std::mem::take(&mut self.outputs);
         let mut dead = BatchBuilder::default();
@@ -218,15 +221,25 @@ impl Stage {
             }
             self.next_offset = record.offset + 1;
             self.since_checkpoint += 1;
+            if outputs.bytes() >= APPEND_BYTES {
+                self.append(&mut outputs, &mut dead).await?;
+            }
         }
         self.progress.evicted.store(self.chain.stats().evicted, Ordering::Relaxed);
+        self.append(&mut outputs, &mut dead).await?;
+        self.outputs = outputs;
+        Ok(())
+    }
+
+    /// Appends all that came of some inputs in one step, waiting for room among those in flight.
+    async fn append(&mut self, outputs: &mut BatchBuilder, dead: &mut BatchBuilder) -> Result<(), Error> {
         // Dead letters first: where an append over topics can be torn, the outputs say how far it came, and a letter
         // written again is known by its origin.
-        let appends: Vec<_> = [(self.dead_letters.clone(), dead), (self.output.clone(), outputs.take())]
-            .into_iter()
-            .filter(|(_, batch)| !batch.is_empty())
-            .collect();
-        self.outputs = outputs;
+        let appends: Vec<_> =
+            [(self.dead_letters.clone(), dead.take()), (self.output.clone(), outputs.take())]
+                .into_iter()
+                .filter(|(_, batch)| !batch.is_empty())
+                .collect();
         if appends.is_empty() {
             return Ok(());
         }

@@ -20,11 +20,14 @@ const MESSAGES: i64 = 520_000;
 /// Outputs that reach the log; the checkpoint is due behind them.
 const UNTIL_HELD: usize = 490_000;
 
-/// A log that keeps later outputs waiting until the gate opens.
+/// A log that keeps later outputs waiting until the gate opens, and takes them in their order then.
 struct Gated {
     inner: Arc<dyn Broker>,
     outputs: AtomicUsize,
     gate: watch::Receiver<bool>,
+    /// How many appends were kept waiting, and how many of them were let in.
+    waiting: AtomicUsize,
+    let_in: Arc<watch::Sender<usize>>,
 }
 
 #[async_trait::async_trait]
@@ -47,10 +50,14 @@ impl Broker for Gated {
         if self.outputs.fetch_add(count, Ordering::SeqCst) < UNTIL_HELD {
             return self.inner.append(batches).await;
         }
-        let (inner, mut gate) = (self.inner.clone(), self.gate.clone());
+        let (inner, mut gate, let_in) = (self.inner.clone(), self.gate.clone(), self.let_in.clone());
+        let turn = self.waiting.fetch_add(1, Ordering::SeqCst);
         Ok(Box::pin(async move {
             gate.wait_for(|open| *open).await.expect("the test keeps the gate");
-            inner.append(batches).await?.await
+            let_in.subscribe().wait_for(|count| *count == turn).await.expect("it is at hand");
+            let appended = inner.append(batches).await?;
+            let_in.send_modify(|count| *count += 1);
+            appended.await
         }))
     }
     async fn read(&self, at: &TopicPartition, offset: Offset, max_bytes: usize) -> Result<Vec<Batch>> {
@@ -80,7 +87,13 @@ async fn filled() -> House {
 /// Runs the stage into the gate; opens it, if told to, and kills the stage as soon as there is a checkpoint.
 async fn killed_beside_a_checkpoint(house: &House, opens: bool) {
     let (gate, closed) = watch::channel(false);
-    let broker = Gated { inner: house.broker.clone(), outputs: AtomicUsize::new(0), gate: closed };
+    let broker = Gated {
+        inner: house.broker.clone(),
+        outputs: AtomicUsize::default(),
+        gate: closed,
+        waiting: AtomicUsize::default(),
+        let_in: Arc::default(),
+    };
     let progress = Arc::new(Progress::default());
     let (_phase, phase) = watch::channel(Phase::Running);
     let stage = tokio::spawn(run(Arc::new(broker), 0, house.options(), progress.clone(), phase));
