@@ -2,16 +2,14 @@
 
 mod support;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::{House, message, short_list};
 use tickertape_attributor::{Progress, run};
-use tickertape_broker::{
-    Ack, Batch, BatchBuilder, Broker, Offset, Phase, Result, TopicInfo, TopicPartition, TopicSpec,
-};
+use tickertape_broker::{Ack, BatchBuilder, Broker, Phase, Result, TopicPartition};
+use tickertape_faulty_log::{Appends, Faulty};
 use tickertape_records::topics;
 use tokio::sync::watch;
 
@@ -22,7 +20,6 @@ const UNTIL_HELD: usize = 490_000;
 
 /// A log that keeps later outputs waiting until the gate opens, and takes them in their order then.
 struct Gated {
-    inner: Arc<dyn Broker>,
     outputs: AtomicUsize,
     gate: watch::Receiver<bool>,
     /// How many appends were kept waiting, and how many of them were let in.
@@ -31,43 +28,26 @@ struct Gated {
 }
 
 #[async_trait::async_trait]
-impl Broker for Gated {
-    async fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        self.inner.create_topic(spec).await
-    }
-    async fn topic(&self, name: &str) -> Result<Option<TopicInfo>> {
-        self.inner.topic(name).await
-    }
-    async fn topics(&self) -> Result<Vec<TopicInfo>> {
-        self.inner.topics().await
-    }
-    async fn delete_topic(&self, name: &str) -> Result<()> {
-        self.inner.delete_topic(name).await
-    }
-    async fn append(&self, batches: Vec<(TopicPartition, BatchBuilder)>) -> Result<Ack> {
+impl Appends for Gated {
+    async fn append(
+        &self,
+        log: &Arc<dyn Broker>,
+        batches: Vec<(TopicPartition, BatchBuilder)>,
+    ) -> Result<Ack> {
         let outputs = batches.iter().filter(|(at, _)| at.topic == topics::ATTRIBUTED);
         let count = outputs.map(|(_, batch)| batch.len()).sum();
         if self.outputs.fetch_add(count, Ordering::SeqCst) < UNTIL_HELD {
-            return self.inner.append(batches).await;
+            return log.append(batches).await;
         }
-        let (inner, mut gate, let_in) = (self.inner.clone(), self.gate.clone(), self.let_in.clone());
+        let (log, mut gate, let_in) = (log.clone(), self.gate.clone(), self.let_in.clone());
         let turn = self.waiting.fetch_add(1, Ordering::SeqCst);
         Ok(Box::pin(async move {
             gate.wait_for(|open| *open).await.expect("the test keeps the gate");
             let_in.subscribe().wait_for(|count| *count == turn).await.expect("it is at hand");
-            let appended = inner.append(batches).await?;
+            let appended = log.append(batches).await?;
             let_in.send_modify(|count| *count += 1);
             appended.await
         }))
-    }
-    async fn read(&self, at: &TopicPartition, offset: Offset, max_bytes: usize) -> Result<Vec<Batch>> {
-        self.inner.read(at, offset, max_bytes).await
-    }
-    async fn bounds(&self, at: &TopicPartition) -> Result<Range<Offset>> {
-        self.inner.bounds(at).await
-    }
-    async fn wait(&self, at: &TopicPartition, offset: Offset) -> Result<()> {
-        self.inner.wait(at, offset).await
     }
 }
 
@@ -87,13 +67,13 @@ async fn filled() -> House {
 /// Runs the stage into the gate; opens it, if told to, and kills the stage as soon as there is a checkpoint.
 async fn killed_beside_a_checkpoint(house: &House, opens: bool) {
     let (gate, closed) = watch::channel(false);
-    let broker = Gated {
-        inner: house.broker.clone(),
+    let appends = Gated {
         outputs: AtomicUsize::default(),
         gate: closed,
         waiting: AtomicUsize::default(),
         let_in: Arc::default(),
     };
+    let broker = Faulty { log: house.broker.clone(), appends };
     let progress = Arc::new(Progress::default());
     let (_phase, phase) = watch::channel(Phase::Running);
     let stage = tokio::spawn(run(Arc::new(broker), 0, house.options(), progress.clone(), phase));

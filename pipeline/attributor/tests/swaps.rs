@@ -3,7 +3,6 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,9 +10,9 @@ use std::time::Duration;
 use support::{House, list_without, message, short_list, story};
 use tickertape_attributor::{Error, Progress, run};
 use tickertape_broker::{
-    Ack, Batch, BatchBuilder, Broker, Error as BrokerError, Offset, Phase, Result, TopicInfo, TopicPartition,
-    TopicSpec,
+    Ack, BatchBuilder, Broker, Error as BrokerError, Offset, Phase, Result, TopicPartition,
 };
+use tickertape_faulty_log::{Appends, Faulty};
 use tickertape_records::{Attributed, DeadLetter, topics};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,30 +20,21 @@ use tokio::task::JoinHandle;
 /// An engine without atomic appends that dies after so many of them. A swap reaches its log as late as allowed: when
 /// its acknowledgement is awaited.
 struct Mortal {
-    inner: Arc<dyn Broker>,
     appends_left: Arc<AtomicUsize>,
     /// Dies as soon as a swap is on the log.
     dies_behind_a_swap: bool,
 }
 
 #[async_trait::async_trait]
-impl Broker for Mortal {
-    async fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        self.inner.create_topic(spec).await
-    }
-    async fn topic(&self, name: &str) -> Result<Option<TopicInfo>> {
-        self.inner.topic(name).await
-    }
-    async fn topics(&self) -> Result<Vec<TopicInfo>> {
-        self.inner.topics().await
-    }
-    async fn delete_topic(&self, name: &str) -> Result<()> {
-        self.inner.delete_topic(name).await
-    }
-    async fn append(&self, batches: Vec<(TopicPartition, BatchBuilder)>) -> Result<Ack> {
+impl Appends for Mortal {
+    async fn append(
+        &self,
+        log: &Arc<dyn Broker>,
+        batches: Vec<(TopicPartition, BatchBuilder)>,
+    ) -> Result<Ack> {
         let mut offsets = Vec::new();
         for (at, batch) in batches {
-            let appending = append_if_alive(self.inner.clone(), self.appends_left.clone(), at.clone(), batch);
+            let appending = append_if_alive(log.clone(), self.appends_left.clone(), at.clone(), batch);
             if at.topic == topics::COIN_SWAPS {
                 let (dies, left) = (self.dies_behind_a_swap, self.appends_left.clone());
                 return Ok(Box::pin(async move {
@@ -59,19 +49,10 @@ impl Broker for Mortal {
         }
         Ok(Box::pin(async move { Ok(offsets) }))
     }
-    async fn read(&self, at: &TopicPartition, offset: Offset, max_bytes: usize) -> Result<Vec<Batch>> {
-        self.inner.read(at, offset, max_bytes).await
-    }
-    async fn bounds(&self, at: &TopicPartition) -> Result<Range<Offset>> {
-        self.inner.bounds(at).await
-    }
-    async fn wait(&self, at: &TopicPartition, offset: Offset) -> Result<()> {
-        self.inner.wait(at, offset).await
-    }
 }
 
 async fn append_if_alive(
-    inner: Arc<dyn Broker>,
+    log: Arc<dyn Broker>,
     left: Arc<AtomicUsize>,
     at: TopicPartition,
     batch: BatchBuilder,
@@ -80,7 +61,7 @@ async fn append_if_alive(
     if !alive {
         return Err(BrokerError::Storage { path: "test".into(), doing: "written", reason: "killed".into() });
     }
-    Ok(inner.append(vec![(at, batch)]).await?.await?[0])
+    Ok(log.append(vec![(at, batch)]).await?.await?[0])
 }
 
 type Running = (watch::Sender<Phase>, JoinHandle<std::result::Result<(), Error>>);
@@ -143,7 +124,8 @@ async fn killed_after(appends: usize, dies_behind_a_swap: bool) -> bool {
     }
 
     let appends_left = Arc::new(AtomicUsize::new(appends));
-    let broker = Mortal { inner: house.broker.clone(), appends_left, dies_behind_a_swap };
+    let mortal = Mortal { appends_left, dies_behind_a_swap };
+    let broker = Faulty { log: house.broker.clone(), appends: mortal };
     let running = start(&house, Arc::new(broker), 0);
     house.append(&story[3]).await;
     until(&house, topics::ATTRIBUTED, 0, earlier, &running).await;

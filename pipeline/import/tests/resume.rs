@@ -5,7 +5,6 @@ mod support;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,16 +12,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use support::{Log, import_into};
-use tickertape_broker::{
-    Ack, Batch, BatchBuilder, Broker, Error, Offset, Phase, Result, TopicInfo, TopicPartition, TopicSpec,
-};
+use tickertape_broker::{Ack, BatchBuilder, Broker, Error, Phase, Result, TopicPartition};
+use tickertape_faulty_log::{Appends, Faulty};
 use tickertape_import::{Counts, Progress, discover, run};
 use tickertape_records::topics;
 use tokio::sync::{Notify, watch};
 
 /// A log that takes so many appends and then does what a dying one does.
 struct Dying {
-    log: Arc<dyn Broker>,
     left: AtomicUsize,
     end: End,
     dead: Notify,
@@ -36,8 +33,12 @@ enum End {
 }
 
 #[async_trait]
-impl Broker for Dying {
-    async fn append(&self, batches: Vec<(TopicPartition, BatchBuilder)>) -> Result<Ack> {
+impl Appends for Dying {
+    async fn append(
+        &self,
+        log: &Arc<dyn Broker>,
+        batches: Vec<(TopicPartition, BatchBuilder)>,
+    ) -> Result<Ack> {
         if self.left.load(Ordering::SeqCst) == 0 {
             self.dead.notify_one();
             match self.end {
@@ -50,29 +51,8 @@ impl Broker for Dying {
         }
         self.left.fetch_sub(1, Ordering::SeqCst);
         // What was taken is on the log before the next is refused: which appends survive is then certain.
-        let offsets = self.log.append(batches).await?.await?;
+        let offsets = log.append(batches).await?.await?;
         Ok(Box::pin(async { Ok(offsets) }))
-    }
-    async fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        self.log.create_topic(spec).await
-    }
-    async fn topic(&self, name: &str) -> Result<Option<TopicInfo>> {
-        self.log.topic(name).await
-    }
-    async fn topics(&self) -> Result<Vec<TopicInfo>> {
-        self.log.topics().await
-    }
-    async fn delete_topic(&self, name: &str) -> Result<()> {
-        self.log.delete_topic(name).await
-    }
-    async fn read(&self, at: &TopicPartition, offset: Offset, max_bytes: usize) -> Result<Vec<Batch>> {
-        self.log.read(at, offset, max_bytes).await
-    }
-    async fn bounds(&self, at: &TopicPartition) -> Result<Range<Offset>> {
-        self.log.bounds(at).await
-    }
-    async fn wait(&self, at: &TopicPartition, offset: Offset) -> Result<()> {
-        self.log.wait(at, offset).await
     }
 }
 
@@ -131,14 +111,10 @@ async fn killed_at_any_flush_it_ends_as_if_undisturbed() {
     for end in [|| End::Silent, || End::Refusing] {
         for taken in 0..flushes {
             let log = Log::new().await;
-            let dying = Arc::new(Dying {
-                log: log.broker.clone(),
-                left: AtomicUsize::new(taken),
-                end: end(),
-                dead: Notify::new(),
-            });
+            let appends = Dying { left: AtomicUsize::new(taken), end: end(), dead: Notify::new() };
+            let dying = Arc::new(Faulty { log: log.broker.clone(), appends });
             tokio::select! {
-                () = dying.dead.notified(), if matches!(dying.end, End::Silent) => {}
+                () = dying.appends.dead.notified(), if matches!(dying.appends.end, End::Silent) => {}
                 ended = import_into(dying.clone(), &inputs) => {
                     let error = ended.expect_err("the log refuses");
                     assert!(error.to_string().contains("no space left"), "{error}");
@@ -175,12 +151,8 @@ async fn told_to_stop_it_ends_and_goes_on_next_time() {
     undisturbed.import(&inputs).await;
 
     let log = Log::new().await;
-    let dying = Arc::new(Dying {
-        log: log.broker.clone(),
-        left: AtomicUsize::new(usize::MAX),
-        end: End::Silent,
-        dead: Notify::new(),
-    });
+    let appends = Dying { left: AtomicUsize::new(usize::MAX), end: End::Silent, dead: Notify::new() };
+    let dying = Arc::new(Faulty { log: log.broker.clone(), appends });
     let (phase, watched) = watch::channel(Phase::Running);
     let progress = Arc::new(Progress::default());
     let paths: Vec<_> = inputs.iter().map(|path| path.to_string_lossy()).collect();

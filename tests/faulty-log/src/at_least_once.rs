@@ -6,23 +6,19 @@
 //! was appended before.
 
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tickertape_broker::{
-    Ack, Batch, BatchBuilder, Broker, Error, Offset, Result, TopicInfo, TopicPartition, TopicSpec,
-};
+use tickertape_broker::{Ack, Batch, BatchBuilder, Broker, Error, Offset, Result, TopicPartition};
 use tokio::sync::Mutex;
+
+use crate::{Appends, Faulty};
 
 /// Batches of a partition that can be sent again.
 const MAX_UNACKNOWLEDGED: usize = 4;
 
 /// A log that tears and repeats appends.
-pub struct AtLeastOnce {
-    log: Arc<dyn Broker>,
-    faults: Mutex<Faults>,
-}
+pub struct AtLeastOnce(Mutex<Faults>);
 
 struct Faults {
     /// How many more records are taken before an append is torn; none when chance decides.
@@ -34,42 +30,67 @@ struct Faults {
 
 impl AtLeastOnce {
     /// Takes so many records, then tears the append that holds the next one. It works on afterwards.
-    pub fn torn_after(log: Arc<dyn Broker>, records: usize) -> Self {
+    pub fn torn_after(log: Arc<dyn Broker>, records: usize) -> Faulty<Self> {
         Self::new(log, Some(records), None)
     }
 
     /// Tears and repeats appends at random, the same for each seed.
-    pub fn at_random(log: Arc<dyn Broker>, seed: u64) -> Self {
+    pub fn at_random(log: Arc<dyn Broker>, seed: u64) -> Faulty<Self> {
         Self::new(log, None, Some(Chance(seed)))
     }
 
-    fn new(log: Arc<dyn Broker>, until_torn: Option<usize>, chance: Option<Chance>) -> Self {
-        Self { log, faults: Mutex::new(Faults { until_torn, chance, unacknowledged: HashMap::new() }) }
+    fn new(log: Arc<dyn Broker>, until_torn: Option<usize>, chance: Option<Chance>) -> Faulty<Self> {
+        let faults = Faults { until_torn, chance, unacknowledged: HashMap::new() };
+        Faulty { log, appends: Self(Mutex::new(faults)) }
     }
+}
 
-    /// Appends what the faults allow of a batch; the offset of its first record.
-    async fn write(&self, faults: &mut Faults, at: &TopicPartition, batch: BatchBuilder) -> Result<Offset> {
-        let allowed = faults.allowed(batch.len());
-        let part = if allowed < batch.len() { first_records(at, &batch, allowed)? } else { batch };
-        let mut first = self.log.bounds(at).await?.end;
-        if !part.is_empty() {
-            first = self.log.append(vec![(at.clone(), part.clone())]).await?.await?[0];
-        }
-        match allowed < usize::MAX {
-            true => {
-                faults.unacknowledged.clear(); // whoever comes next is another process, and knows nothing of these
-                let reason = "the append was torn, as this log does".to_owned();
-                Err(Error::Storage { path: at.to_string(), doing: "written", reason })
-            }
-            false => {
-                faults.remember(at, part);
-                Ok(first)
+#[async_trait]
+impl Appends for AtLeastOnce {
+    async fn append(
+        &self,
+        log: &Arc<dyn Broker>,
+        batches: Vec<(TopicPartition, BatchBuilder)>,
+    ) -> Result<Ack> {
+        let mut faults = self.0.lock().await;
+        let mut offsets = Vec::new();
+        for (at, batch) in batches {
+            offsets.push(faults.write(log, &at, batch).await?);
+            for batch in faults.again(&at) {
+                faults.write(log, &at, batch).await?;
             }
         }
+        Ok(Box::pin(async { Ok(offsets) }))
     }
 }
 
 impl Faults {
+    /// Appends what the faults allow of a batch; the offset of its first record.
+    async fn write(
+        &mut self,
+        log: &Arc<dyn Broker>,
+        at: &TopicPartition,
+        batch: BatchBuilder,
+    ) -> Result<Offset> {
+        let allowed = self.allowed(batch.len());
+        let part = if allowed < batch.len() { first_records(at, &batch, allowed)? } else { batch };
+        let mut first = log.bounds(at).await?.end;
+        if !part.is_empty() {
+            first = log.append(vec![(at.clone(), part.clone())]).await?.await?[0];
+        }
+        match allowed < usize::MAX {
+            true => {
+                self.unacknowledged.clear(); // whoever comes next is another process, and knows nothing of these
+                let reason = "the append was torn, as this log does".to_owned();
+                Err(Error::Storage { path: at.to_string(), doing: "written", reason })
+            }
+            false => {
+                self.remember(at, part);
+                Ok(first)
+            }
+        }
+    }
+
     /// How many records of the next so many are taken; all of them is [`usize::MAX`].
     fn allowed(&mut self, records: usize) -> usize {
         if let Some(left) = &mut self.until_torn {
@@ -108,42 +129,6 @@ fn first_records(at: &TopicPartition, batch: &BatchBuilder, count: usize) -> Res
         part.push(record.key, record.value);
     }
     Ok(part)
-}
-
-#[async_trait]
-impl Broker for AtLeastOnce {
-    async fn append(&self, batches: Vec<(TopicPartition, BatchBuilder)>) -> Result<Ack> {
-        let mut faults = self.faults.lock().await;
-        let mut offsets = Vec::new();
-        for (at, batch) in batches {
-            offsets.push(self.write(&mut faults, &at, batch).await?);
-            for batch in faults.again(&at) {
-                self.write(&mut faults, &at, batch).await?;
-            }
-        }
-        Ok(Box::pin(async { Ok(offsets) }))
-    }
-    async fn create_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        self.log.create_topic(spec).await
-    }
-    async fn topic(&self, name: &str) -> Result<Option<TopicInfo>> {
-        self.log.topic(name).await
-    }
-    async fn topics(&self) -> Result<Vec<TopicInfo>> {
-        self.log.topics().await
-    }
-    async fn delete_topic(&self, name: &str) -> Result<()> {
-        self.log.delete_topic(name).await
-    }
-    async fn read(&self, at: &TopicPartition, offset: Offset, max_bytes: usize) -> Result<Vec<Batch>> {
-        self.log.read(at, offset, max_bytes).await
-    }
-    async fn bounds(&self, at: &TopicPartition) -> Result<Range<Offset>> {
-        self.log.bounds(at).await
-    }
-    async fn wait(&self, at: &TopicPartition, offset: Offset) -> Result<()> {
-        self.log.wait(at, offset).await
-    }
 }
 
 /// Numbers that are the same for each seed.

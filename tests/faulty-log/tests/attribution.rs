@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tickertape_at_least_once::AtLeastOnce;
 use tickertape_attribution::chain::ChainConfig;
 use tickertape_attributor::{Error, Options, Progress, run};
 use tickertape_broker::{BatchBuilder, Broker, Embedded, Phase, TopicPartition, TopicSpec};
 use tickertape_coins::CoinList;
+use tickertape_faulty_log::AtLeastOnce;
 use tickertape_manager::coins::publish;
 use tickertape_records::{Attributed, DeadLetter, Message, SCHEMA, topics};
 use tokio::sync::watch;
