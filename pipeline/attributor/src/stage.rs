@@ -225,7 +225,7 @@ impl Stage {
                 self.append(&mut outputs, &mut dead).await?;
             }
         }
-        self.progress.evicted.store(self.chain.stats().evicted, Ordering::Relaxed);
+        self.progress.evicted.store(self.chain.evicted(), Ordering::Relaxed);
         self.append(&mut outputs, &mut dead).await?;
         self.outputs = outputs;
         Ok(())

@@ -296,7 +296,12 @@ impl Chain {
         self.known(self.chats.find(chat_id, message_id)?)
     }
 
-    /// Sizes and counts, as of now.
+    /// Messages dropped within their TTL, because there were too many: [`Stats::evicted`] alone, at no cost.
+    pub fn evicted(&self) -> u64 {
+        self.entries.evicted
+    }
+
+    /// Sizes and counts, as of now. Goes through all shards.
     pub fn stats(&self) -> Stats {
         let bytes =
             self.chats.bytes() + self.history.bytes() + self.entries.table.bytes() + self.links.bytes();

@@ -86,19 +86,22 @@ impl<V: Value> Table<V> {
         debug_assert!(!value.is_vacant(), "a vacant value cannot be told from no value");
         let (index, bits) = (self.shard_of(id), self.shard_bits);
         let shard = &mut self.shards[index];
-        match shard.find(id, bits) {
+        let at = match shard.find(id, bits) {
             Ok(at) => {
                 shard.slots_mut()[at].value = value;
                 return;
             }
-            Err(at) if shard.len < shard.room && shard.has_vacancy(at) => {
-                shard.insert(at, Slot { id, value })
-            }
-            Err(_) => {
+            Err(at) => at,
+        };
+        let slot = Slot { id, value };
+        match shard.vacancy(at) {
+            Some(vacant) if shard.len < shard.room => shard.insert(at, vacant, slot),
+            _ => {
                 let grown = room_for(shard.len as usize);
                 shard.spread(if shard.len < shard.room { shard.room as usize } else { grown }, bits);
                 let at = shard.find(id, bits).expect_err("it was not there before either");
-                shard.insert(at, Slot { id, value });
+                let vacant = shard.vacancy(at).expect("there is one behind every layout");
+                shard.insert(at, vacant, slot);
             }
         }
         self.len += 1;
@@ -165,7 +168,7 @@ pub(super) fn room_for(values: usize) -> usize {
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
-        Self { slots: Arc::new([]), homes: 0, len: 0, room: 0 }
+        Self { slots: Arc::default(), homes: 0, len: 0, room: 0 }
     }
 }
 
@@ -201,16 +204,15 @@ impl<V: Value> Shard<V> {
         Arc::make_mut(&mut self.slots)
     }
 
-    fn has_vacancy(&self, at: usize) -> bool {
-        self.slots[at..].iter().any(|slot| slot.value.is_vacant())
+    /// The first vacant slot from `at` on.
+    fn vacancy(&self, at: usize) -> Option<usize> {
+        self.slots[at..].iter().position(|slot| slot.value.is_vacant()).map(|steps| at + steps)
     }
 
-    /// Puts a slot where `find` said it belongs, moving the rest of its cluster one on into a vacancy.
-    fn insert(&mut self, at: usize, slot: Slot<V>) {
+    /// Puts a slot where `find` said it belongs, moving the rest of its cluster one on into the vacancy behind it.
+    fn insert(&mut self, at: usize, vacant: usize, slot: Slot<V>) {
         let slots = self.slots_mut();
-        let vacant = slots[at..].iter().position(|slot| slot.value.is_vacant());
-        let end = at + vacant.expect("`has_vacancy` was asked, or there is one behind every layout");
-        slots.copy_within(at..end, at + 1);
+        slots.copy_within(at..vacant, at + 1);
         slots[at] = slot;
         self.len += 1;
     }
