@@ -188,7 +188,7 @@ pub struct Stats {
 
 /// The state machine. See the [module](self).
 ///
-/// A clone is a snapshot: made within microseconds for any number of messages, it shares all but the chats with the
+/// A clone is a snapshot: made within a millisecond for any number of messages, it shares all but the chats with the
 /// original, and what either changes afterwards is copied then, some 60 KB at a time.
 #[derive(Debug, Clone)]
 pub struct Chain {
